@@ -1,0 +1,40 @@
+"""The wire contract of bookstream: commands in, events and results out; pydantic is all it needs."""
+
+from schemas.commands import (
+    COMMANDS,
+    IMMUTABLE,
+    Command,
+    ConfigureLocation,
+    CreateBooking,
+    CreateVisit,
+    StateAction,
+    UpdateBooking,
+    UpdateVisit,
+)
+from schemas.errors import problems
+from schemas.events import BookingChanged, BookingSnapshot, VisitChanged, VisitSnapshot
+from schemas.message import Message, SequenceFilter, command, event
+from schemas.results import CommandAccepted, CommandRefused
+
+__all__ = [
+    "COMMANDS",
+    "IMMUTABLE",
+    "BookingChanged",
+    "BookingSnapshot",
+    "Command",
+    "CommandAccepted",
+    "CommandRefused",
+    "ConfigureLocation",
+    "CreateBooking",
+    "CreateVisit",
+    "Message",
+    "SequenceFilter",
+    "StateAction",
+    "UpdateBooking",
+    "UpdateVisit",
+    "VisitChanged",
+    "VisitSnapshot",
+    "command",
+    "event",
+    "problems",
+]
