@@ -1,0 +1,1 @@
+"""Bookings and visits as commands in and change events out, over Kafka and PostgreSQL."""

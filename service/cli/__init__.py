@@ -1,0 +1,1 @@
+"""The commands of the bookstream command line, one file each."""

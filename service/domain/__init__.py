@@ -1,0 +1,1 @@
+"""Pure rules: what a command does to a booking or a visit."""

@@ -1,0 +1,1 @@
+"""State graphs as data, with their loader, validation and drawing."""
