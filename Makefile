@@ -1,0 +1,55 @@
+# Everything runs from .venv, which the first target that needs it sets up from requirements.lock.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint types architecture check format bench lock clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$p && break; done)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(READY) ## everything embedded: commands in, events on the screen
+	@$(BIN)/bookstream demo
+
+test: $(READY) ## all tests; those that need what this machine has not are named at the end
+	@$(BIN)/pytest
+
+lint: $(READY) ## style and format
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+
+types: $(READY) ## mypy --strict
+	@$(BIN)/mypy
+
+architecture: $(READY) ## who may import whom
+	@$(BIN)/lint-imports --no-cache
+
+check: lint types architecture test ## all of these four
+
+format: $(READY) ## formats the code and mends what ruff can
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+bench: $(READY) ## benchmarks; their figures hold for this machine
+	@$(BIN)/pytest tests/benchmarks --override-ini python_files='bench_*.py' --timeout 0 --capture no
+
+lock: $(READY) ## brings requirements.lock to the newest versions that pyproject.toml allows
+	@$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-header --extra demo --group dev --output-file requirements.lock
+
+clean: ## removes .venv and every cache
+	rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): requirements.lock pyproject.toml
+	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or newer is needed, with its venv module" >&2; exit 1; }
+	@echo "setting up $(VENV) ..."
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,97 @@
+"""Tests that need a real Kafka are left out where there is none, and the run says so at its very end."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Generator
+from pathlib import Path
+
+import pytest
+
+from tests.support import kafka as kafka_support
+from tests.support.kafka_jars import fetch_jars
+from tests.support.stack import NotHereError, real_kafka_is_owed
+
+_FOLDERS = frozenset({"kafka", "e2e"})
+_TESTS = Path(__file__).resolve().parent.parent
+
+
+class NotRun:
+    """A pytest plugin."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        """Report for the run of `config`."""
+        self._config = config
+        self._left_out: list[pytest.Item] = []
+        self._reasons: list[str] = []
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Take out what cannot run; servers are looked for only where a selected test needs them."""
+        if config.option.collectonly:
+            return
+        self._leave_out(items, _needs_kafka, _why_no_kafka)
+        self._leave_out(items, _needs_nodes, _why_no_nodes)
+        if self._left_out:
+            config.hook.pytest_deselected(items=self._left_out)
+
+    def _leave_out(
+        self, items: list[pytest.Item], needs: Callable[[pytest.Item], bool], why_not: Callable[[], str | None]
+    ) -> None:
+        needing = [item for item in items if needs(item)]
+        reason = why_not() if needing else None
+        if reason is not None:
+            self._left_out += needing
+            self._reasons.append(reason)
+            items[:] = [item for item in items if not needs(item)]
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(
+        self, session: pytest.Session, exitstatus: int | pytest.ExitCode
+    ) -> Generator[None, None, None]:
+        """Set the exit code before, and write the account after, everything that pytest itself writes."""
+        owed = bool(self._left_out) and real_kafka_is_owed()
+        if self._left_out and session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED if owed else pytest.ExitCode.OK
+        yield
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if not self._left_out or not isinstance(reporter, pytest.TerminalReporter):
+            return
+        reporter.write_line("not run, since they need a real Apache Kafka:")
+        for path, count in _by_file(self._left_out).items():
+            reporter.write_line(f"  {path}: {count}")
+        for reason in self._reasons:
+            reporter.write_line(f"why: {reason}")
+        reporter.write_line(f"remedy: {kafka_support.REMEDY}")
+        if owed:
+            reporter.write_line("CI or BROKER=kafka asks for them, so this run has failed", red=True)
+        reporter.write_line(f"{len(self._left_out)} not run")
+
+
+def _needs_kafka(item: pytest.Item) -> bool:
+    folder = item.path.relative_to(_TESTS).parts[0] if item.path.is_relative_to(_TESTS) else ""
+    return folder in _FOLDERS or item.get_closest_marker("kafka") is not None or "kafka" in _fixtures(item)
+
+
+def _why_no_kafka() -> str | None:
+    found = kafka_support.find()
+    return found.explain() if found.source is None else None
+
+
+def _needs_nodes(item: pytest.Item) -> bool:
+    """Nodes that a test may kill come only from the jars."""
+    return "kafka_cluster" in _fixtures(item)
+
+
+def _why_no_nodes() -> str | None:
+    try:
+        fetch_jars()
+    except NotHereError as reason:
+        return f"three nodes of Apache Kafka: {reason}"
+    return None
+
+
+def _fixtures(item: pytest.Item) -> Collection[str]:
+    return getattr(item, "fixturenames", ())
+
+
+def _by_file(items: list[pytest.Item]) -> Counter[str]:
+    return Counter(item.nodeid.partition("::")[0] for item in items)

@@ -1,0 +1,71 @@
+"""A run without a real Kafka says what it left out, and fails only where that is owed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_TESTS = """
+import pytest
+
+def test_that_needs_nothing() -> None: ...
+
+@pytest.mark.kafka
+def test_that_needs_kafka() -> None: ...
+
+def test_that_asks_for_it(kafka: str) -> None: ...
+
+def test_that_kills_nodes(kafka_cluster: object) -> None: ...
+"""
+
+
+@pytest.fixture
+def tests(tmp_path: Path, project_root: Path) -> Path:
+    """Return a folder of tests of which one can run anywhere."""
+    (tmp_path / "test_sample.py").write_text(_TESTS, encoding="utf-8")
+    return tmp_path
+
+
+def _run(root: Path, tests: Path | str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run pytest where no Java and no Docker is found."""
+    telling = {"BOOKSTREAM_TEST_KAFKA", "CI", "BROKER"}
+    inherited = {name: value for name, value in os.environ.items() if name not in telling}
+    options = ["-c", str(root / "pyproject.toml"), "--rootdir", str(root), "-p", "no:cacheprovider"]
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *options, "-p", "tests.conftest", str(tests)],
+        cwd=root,
+        env=inherited | {"PATH": ""} | environment,
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+
+
+def test_what_was_left_out_is_said_last(project_root: Path, tests: Path) -> None:
+    """The run passes, names tests, reason and remedy, and ends with their number."""
+    run = _run(project_root, tests)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "1 passed, 3 deselected" in run.stdout
+    assert "why: Apache Kafka: none" in run.stdout
+    assert "there is no java command" in run.stdout
+    assert "remedy: install Java 17" in run.stdout
+    assert run.stdout.splitlines()[-1] == "3 not run"
+
+
+@pytest.mark.parametrize("owed", [{"CI": "true"}, {"BROKER": "kafka"}])
+def test_leaving_out_what_is_owed_is_a_failure(project_root: Path, tests: Path, owed: dict[str, str]) -> None:
+    """Continuous integration, or whoever asks for Kafka, does not get a green run without it."""
+    run = _run(project_root, tests, **owed)
+    assert run.returncode == 1
+    assert "1 passed, 3 deselected" in run.stdout
+    assert "remedy: install Java 17" in run.stdout
+    assert run.stdout.splitlines()[-1] == "3 not run"
+
+
+def test_a_run_that_needs_no_kafka_says_nothing(project_root: Path, tests: Path) -> None:
+    """Selected tests alone decide."""
+    run = _run(project_root, f"{tests}/test_sample.py::test_that_needs_nothing", CI="true")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "not run" not in run.stdout
