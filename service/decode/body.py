@@ -1,0 +1,114 @@
+"""The data of a command: the wire models check it, and the domain's commands carry it on."""
+
+from collections.abc import Mapping
+from typing import Any, assert_never
+
+from pydantic import TypeAdapter, ValidationError
+
+from schemas import commands as wire
+from schemas.errors import problems
+from schemas.types import Id
+from service.domain.commands import (
+    Command,
+    ConfigureLocation,
+    CreateBooking,
+    CreateVisit,
+    StateAction,
+    UpdateBooking,
+    UpdateVisit,
+)
+from service.domain.model import Fault, Kind, Reason, Refused, invalid
+
+ID_MEMBERS: Mapping[str, tuple[str, ...]] = {
+    "create-booking": ("booking_id",),
+    "update-booking": ("booking_id",),
+    "create-visit": ("visit_id",),
+    "update-visit": ("visit_id",),
+    "state-action": ("booking_id", "visit_id"),
+    "configure-location": ("location_id",),
+}
+KINDS: Mapping[str, Kind] = {"booking_id": "booking", "visit_id": "visit", "location_id": "location"}
+
+_ID: TypeAdapter[str] = TypeAdapter(Id)
+
+WireCommand = (
+    wire.CreateBooking
+    | wire.UpdateBooking
+    | wire.CreateVisit
+    | wire.UpdateVisit
+    | wire.StateAction
+    | wire.ConfigureLocation
+)
+
+
+def aggregate_named(command_type: str, data: Mapping[str, Any]) -> tuple[Kind, str] | None:
+    """Gives the kind and id of the aggregate that the data name, or None when there is no usable id."""
+    for member in ID_MEMBERS[command_type]:
+        usable = usable_id(data.get(member))
+        if usable is not None:
+            return KINDS[member], usable
+    return None
+
+
+def usable_id(value: Any) -> str | None:
+    """Gives an id as it is kept, or None for what can't be one."""
+    try:
+        return _ID.validate_python(value)
+    except ValidationError:
+        return None
+
+
+def read_body(command_type: str, data: Mapping[str, Any]) -> WireCommand | Refused:
+    """Checks the data against the wire model; a refusal lists every fault."""
+    try:
+        command: WireCommand = wire.COMMANDS[command_type].__pydantic_validator__.validate_python(data)
+    except ValidationError as error:
+        detail, faults = problems(error, command_type)
+        return Refused(Reason(detail), tuple(Fault(pointer, text) for pointer, text in faults))
+    return command
+
+
+def not_built_yet(body: WireCommand) -> Refused | None:
+    """Refuses action links: this release hands none out, so no token can be ours."""
+    match body:
+        case wire.StateAction(link=str()):
+            return Refused(Reason.INVALID_SIGNATURE)
+        case wire.ConfigureLocation(settings={"action_links": True}):
+            return invalid(("/settings/action_links", "action links are not available in this release"))
+        case _:
+            return None
+
+
+def to_command(body: WireCommand) -> Command:
+    """Turns a checked body into the domain's command."""
+    match body:
+        case wire.UpdateBooking():
+            return UpdateBooking(body.booking_id, body.patch, body.options)
+        case wire.StateAction():
+            return StateAction(
+                "visit" if body.booking_id is None else "booking",
+                body.booking_id or body.visit_id or "",
+                body.action,
+                body.state,
+                body.inputs,
+                body.apply_to_bulked_bookings,
+                body.on_sibling_refusal,
+            )
+        case wire.CreateBooking():
+            return CreateBooking(
+                body.booking_id,
+                body.location_id,
+                body.booking,
+                body.graph,
+                body.bulk_id,
+                body.owner_booking_id,
+                body.options,
+            )
+        case wire.CreateVisit():
+            return CreateVisit(body.visit_id, body.location_id, body.visit, body.customer_id, body.options)
+        case wire.UpdateVisit():
+            return UpdateVisit(body.visit_id, body.patch, body.options)
+        case wire.ConfigureLocation():
+            return ConfigureLocation(body.location_id, body.settings)
+        case _:
+            assert_never(body)

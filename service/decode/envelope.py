@@ -1,0 +1,143 @@
+"""Reads the CloudEvents 1.0 envelope of a record, in binary or structured mode."""
+
+import base64
+import binascii
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from schemas.types import canonical_instant
+from service.decode.headers import Headers
+from service.decode.json_value import NotJson, parse_json
+from service.domain.instants import instant
+from service.domain.model import Fault
+from service.received import DeadLetter, Envelope
+from service.record import Record
+
+MAX_ATTRIBUTE = 500
+REQUIRED = ("id", "source", "type")
+STRUCTURED = "application/cloudevents+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An envelope and the data in it; `written` are the bytes that held the data."""
+
+    envelope: Envelope
+    data: Any
+    written: bytes
+
+
+def open_envelope(record: Record, headers: Headers, reply_topics: frozenset[str]) -> Opened | DeadLetter:
+    """Opens an envelope; without id, source or type, or without JSON in it, the record is no command."""
+    value = record.value or b""
+    content_type = headers.values.get("content-type")
+    structured = content_type is not None and content_type.partition(";")[0].strip().lower() == STRUCTURED
+    try:
+        content = parse_json(value)
+    except NotJson as error:
+        if not structured and (missing := _missing(_binary_attributes(headers))):
+            return DeadLetter(record, "missing_attribute", f"no ce_{missing}")
+        return DeadLetter(record, "invalid_json", f"the value is not JSON: {error}"[:MAX_ATTRIBUTE])
+    if not structured:
+        attributes, data = _binary_attributes(headers), content
+        attributes["datacontenttype"] = content_type
+    else:
+        if not isinstance(content, dict):
+            return DeadLetter(record, "not_an_object", "the CloudEvents envelope is not a JSON object")
+        attributes = {name: item for name, item in content.items() if name not in ("data", "data_base64")}
+        try:
+            data = _structured_data(content)
+        except NotJson as error:
+            return DeadLetter(record, "invalid_json", f"data_base64 is not JSON: {error}"[:MAX_ATTRIBUTE])
+    if missing := _missing(attributes):
+        return DeadLetter(record, "missing_attribute", f"no ce_{missing}")
+    return Opened(_envelope(attributes, headers, reply_topics, structured=structured), data, value)
+
+
+def _binary_attributes(headers: Headers) -> dict[str, Any]:
+    return {name[3:]: value for name, value in headers.values.items() if name.startswith("ce_")}
+
+
+def _structured_data(content: dict[str, Any]) -> Any:
+    if "data_base64" not in content:
+        return content.get("data")
+    try:
+        return parse_json(base64.b64decode(content["data_base64"], validate=True))
+    except (binascii.Error, TypeError, ValueError) as error:
+        raise NotJson(str(error)) from error
+
+
+def _missing(attributes: dict[str, Any]) -> str | None:
+    return next((n for n in REQUIRED if not isinstance(attributes.get(n), str) or not attributes[n]), None)
+
+
+def _envelope(
+    attributes: dict[str, Any], headers: Headers, reply_topics: frozenset[str], *, structured: bool
+) -> Envelope:
+    faults = list(headers.faults)
+    for name, value in attributes.items():
+        if value is not None and (detail := _attribute_fault(value)):
+            faults.append(Fault("", f"ce_{name}: {detail}"))
+    if attributes.get("specversion") != "1.0":
+        faults.append(Fault("", "ce_specversion: expected 1.0"))
+    if not _is_json(attributes.get("datacontenttype")):
+        faults.append(Fault("", "content-type: expected application/json"))
+    reply_to = _text(attributes, "replyto")
+    if reply_to is not None and reply_to not in reply_topics:
+        faults.append(Fault("", f"ce_replyto: expected one of {', '.join(sorted(reply_topics))}"))
+        reply_to = None
+    _time(attributes, "time", faults)
+    expires_at = _time(attributes, "expirytime", faults)
+    traceparent = headers.values.get("traceparent")
+    if traceparent is None and structured:
+        traceparent = _text(attributes, "traceparent")
+    return Envelope(
+        attributes["id"],
+        attributes["source"],
+        attributes["type"],
+        _text(attributes, "correlationid"),
+        reply_to,
+        expires_at,
+        traceparent if traceparent is not None and len(traceparent) <= MAX_ATTRIBUTE else None,
+        tuple(faults),
+    )
+
+
+def _attribute_fault(value: Any) -> str | None:
+    if isinstance(value, bool | int):
+        return None
+    if not isinstance(value, str):
+        return "expected a text"
+    if len(value) > MAX_ATTRIBUTE:
+        return f"expected at most {MAX_ATTRIBUTE} characters"
+    return None if value.isprintable() or _clean(value) else "expected no control characters"
+
+
+def _clean(value: str) -> bool:
+    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in value)
+
+
+def _text(attributes: dict[str, Any], name: str) -> str | None:
+    """A text attribute that is sound; an empty one counts as absent."""
+    value = attributes.get(name)
+    return value if isinstance(value, str) and value and _attribute_fault(value) is None else None
+
+
+def _time(attributes: dict[str, Any], name: str, faults: list[Fault]) -> datetime | None:
+    value = attributes.get(name)
+    if value is None:
+        return None
+    try:
+        return instant(canonical_instant(value))
+    except (ValueError, TypeError):
+        faults.append(Fault("", f"ce_{name}: expected an RFC 3339 time with an offset"))
+        return None
+
+
+def _is_json(content_type: Any) -> bool:
+    if content_type is None:
+        return True
+    media_type = str(content_type).partition(";")[0].strip().lower()
+    return media_type == "application/json" or media_type.endswith("+json")

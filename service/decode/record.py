@@ -1,0 +1,103 @@
+"""Decodes one record, step by step in the order of the contract's guards."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from schemas.commands import COMMANDS
+from service.decode.authenticate import authenticate, is_internal
+from service.decode.body import aggregate_named, not_built_yet, read_body, to_command, usable_id
+from service.decode.envelope import open_envelope
+from service.decode.fingerprint import command_key, content_hash
+from service.decode.headers import read_headers
+from service.domain.commands import Context
+from service.domain.model import Fault, Kind, Reason, Refused
+from service.received import DeadLetter, Envelope, Question, Received
+from service.record import Record
+
+MAX_VALUE_BYTES = 256 * 1024
+NO_ACCOUNT = ""
+TOPIC_OF: Mapping[str, str] = {"booking": "booking-commands", "visit": "visit-commands"}
+
+
+def decode(record: Record, reply_topics: frozenset[str]) -> Received | DeadLetter:
+    """Tells what a record asks; what is no command at all becomes a dead letter, what is wrong otherwise a refusal."""
+    # 1. small enough, and headers that are text
+    if record.value is not None and len(record.value) > MAX_VALUE_BYTES:
+        return DeadLetter(record, "value_too_large", f"{len(record.value)} bytes, at most {MAX_VALUE_BYTES} are taken")
+    headers = read_headers(record)
+    if isinstance(headers, DeadLetter):
+        return headers
+    # 2. a CloudEvents envelope with JSON in it
+    opened = open_envelope(record, headers, reply_topics)
+    if isinstance(opened, DeadLetter):
+        return opened
+    envelope, data = opened.envelope, opened.data
+    if envelope.type not in COMMANDS:
+        return DeadLetter(record, "unknown_type", f"ce_type {envelope.type[:100]!r} is no command")
+    # 3. about an aggregate
+    if not isinstance(data, dict):
+        return DeadLetter(record, "not_an_object", "the data are not a JSON object")
+    named = aggregate_named(envelope.type, data)
+    if named is None:
+        return DeadLetter(record, "no_aggregate_id", "the data name no aggregate by a usable id")
+    # 4. from whom, and what exactly
+    kind, aggregate_id = named
+    return Received(
+        record,
+        envelope,
+        usable_id(data.get("account_id")) or NO_ACCOUNT,
+        kind,
+        aggregate_id,
+        command_key(envelope.source, envelope.id, internal=is_internal(record)),
+        content_hash(envelope.type, data, opened.written),
+        _question(record, envelope, data, kind, aggregate_id),
+    )
+
+
+def _question(
+    record: Record, envelope: Envelope, data: dict[str, Any], kind: Kind, aggregate_id: str
+) -> Question | Refused:
+    if not is_internal(record) and (refused := _wrong_channel(record, envelope, kind)):
+        return refused
+    body = read_body(envelope.type, data)
+    mismatch = None if record.key == aggregate_id.encode() else Fault(f"/{kind}_id", "expected to equal the record key")
+    if envelope.faults or mismatch or isinstance(body, Refused):
+        return _all_faults(envelope, mismatch, body if isinstance(body, Refused) else None)
+    if unbuilt := not_built_yet(body):
+        return unbuilt
+    context = Context(
+        body.account_id, authenticate(record, envelope), append_time(record.timestamp), body.expected_version
+    )
+    return Question(to_command(body), context, body.validate_only, body.reason)
+
+
+def _wrong_channel(record: Record, envelope: Envelope, kind: Kind) -> Refused | None:
+    """On the external channels each kind has its topic, locations none, and nobody is the service itself."""
+    if kind == "location":
+        return Refused(Reason.ACTOR_NOT_ALLOWED)
+    if record.topic != TOPIC_OF[kind]:
+        return Refused(Reason.WRONG_TOPIC, (Fault(f"/{kind}_id", f"expected on {TOPIC_OF[kind]}"),))
+    if envelope.is_own:
+        return Refused(Reason.INVALID_FIELD, (Fault("", "ce_source: names that begin with /bookstream are reserved"),))
+    return None
+
+
+def _all_faults(envelope: Envelope, mismatch: Fault | None, body: Refused | None) -> Refused:
+    """Puts everything that is wrong into one refusal; its reason is precise where all of it is of one kind."""
+    reasons = {Reason.INVALID_FIELD} if envelope.faults else set()
+    faults = envelope.faults
+    if mismatch:
+        reasons.add(Reason.KEY_MISMATCH)
+        faults += (mismatch,)
+    if body:
+        reasons.add(body.reason)
+        faults += body.faults
+    return Refused(reasons.pop() if len(reasons) == 1 else Reason.INVALID_FIELD, faults)
+
+
+@lru_cache(maxsize=1024)
+def append_time(milliseconds: int) -> datetime:
+    """Gives the time at which the broker appended a record."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

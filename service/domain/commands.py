@@ -1,0 +1,87 @@
+"""What may be asked of the service, with everything already validated one by one and ids as text."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from service.domain.actor import Actor
+from service.domain.model import Members
+
+NOTHING: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class CreateBooking:
+    """Registers a booking on a graph (None: the location's default one)."""
+
+    booking_id: str
+    location_id: str
+    booking: Members
+    graph: str | None = None
+    bulk_id: str | None = None
+    owner_booking_id: str | None = None
+    options: Members = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateBooking:
+    """Merges a patch into a booking."""
+
+    booking_id: str
+    patch: Members
+    options: Members = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CreateVisit:
+    """Registers a visit of a customer, named or known by contact."""
+
+    visit_id: str
+    location_id: str
+    visit: Members
+    customer_id: str | None = None
+    options: Members = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateVisit:
+    """Merges a patch into a visit; `state` in it is a move within the same change."""
+
+    visit_id: str
+    patch: Members
+    options: Members = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StateAction:
+    """Performs an action, named or told by the state that it leads to."""
+
+    kind: Literal["booking", "visit"]
+    target_id: str
+    action: str | None = None
+    state: str | None = None
+    inputs: Members = field(default_factory=dict)
+    apply_to_bulked_bookings: bool = True
+    on_sibling_refusal: Literal["skip", "abort"] = "skip"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigureLocation:
+    """Merges settings into those of a location, which begins with the first of them."""
+
+    location_id: str
+    settings: Members
+
+
+Command = CreateBooking | UpdateBooking | CreateVisit | UpdateVisit | StateAction | ConfigureLocation
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Who asks, when the broker took the command (UTC), and what they believe the version to be."""
+
+    account_id: str
+    actor: Actor
+    now: datetime
+    expected_version: int | None = None

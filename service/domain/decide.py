@@ -1,0 +1,90 @@
+"""The one door of the core: a command, the account as it stands, and out comes what changes, or why nothing does."""
+
+from typing import assert_never
+
+from service.domain.commands import (
+    Command,
+    ConfigureLocation,
+    Context,
+    CreateBooking,
+    CreateVisit,
+    StateAction,
+    UpdateBooking,
+    UpdateVisit,
+)
+from service.domain.create_booking import create_booking
+from service.domain.create_visit import create_visit
+from service.domain.location import configure_location
+from service.domain.model import Aggregate, Decision, Kind, Reason, Refused
+from service.domain.state_action import state_action
+from service.domain.update_booking import update_booking
+from service.domain.update_visit import update_visit
+from service.domain.world import World
+
+NOT_FOUND = {
+    "booking": Reason.BOOKING_NOT_FOUND,
+    "visit": Reason.VISIT_NOT_FOUND,
+    "location": Reason.LOCATION_NOT_FOUND,
+}
+
+
+def decide(world: World, command: Command, context: Context) -> Decision:
+    """Decides one command: what it names must be there, at the version that is expected, then its own rules hold."""
+    kind, aggregate_id = target(command)
+    found = world.find(kind, aggregate_id)
+    if missing := _missing(world, command, found):
+        return Refused(missing)
+    if context.expected_version is not None and context.expected_version != (found.version if found else None):
+        return Refused(Reason.VERSION_CONFLICT)
+    match command:
+        case CreateBooking():
+            return create_booking(world, command, context)
+        case CreateVisit():
+            return create_visit(world, command, context)
+        case ConfigureLocation():
+            return configure_location(world, found, command, context)
+        case UpdateBooking():
+            return update_booking(world, _there(found), command, context)
+        case UpdateVisit():
+            return update_visit(world, _there(found), command, context)
+        case StateAction():
+            return state_action(world, _there(found), command, context)
+        case _:
+            assert_never(command)
+
+
+def _missing(world: World, command: Command, found: Aggregate | None) -> Reason | None:
+    """Names what the command needs and the account doesn't have."""
+    match command:
+        case CreateBooking() | CreateVisit():
+            location_id = command.location_id
+        case UpdateBooking() if found is not None and "location_id" in command.patch:
+            location_id = command.patch["location_id"]
+        case ConfigureLocation():
+            return None
+        case UpdateBooking() | UpdateVisit() | StateAction():
+            return None if found else NOT_FOUND[target(command)[0]]
+        case _:
+            assert_never(command)
+    return None if world.find("location", location_id) else Reason.LOCATION_NOT_FOUND
+
+
+def _there(found: Aggregate | None) -> Aggregate:
+    if found is None:
+        raise LookupError("the aggregate was not found, and the guard before did not say so")
+    return found
+
+
+def target(command: Command) -> tuple[Kind, str]:
+    """Names the aggregate that a command is about."""
+    match command:
+        case CreateBooking() | UpdateBooking():
+            return "booking", command.booking_id
+        case CreateVisit() | UpdateVisit():
+            return "visit", command.visit_id
+        case StateAction():
+            return command.kind, command.target_id
+        case ConfigureLocation():
+            return "location", command.location_id
+        case _:
+            assert_never(command)

@@ -1,0 +1,88 @@
+"""Decides what a patch does to a booking: access, customer policy, then the rules of its members."""
+
+from typing import Any
+
+from service.domain import slots, timers
+from service.domain.booking_rules import OBJECTS, faults, status_state
+from service.domain.change import BOOKKEEPING, altered
+from service.domain.commands import Context, UpdateBooking
+from service.domain.graph import Graph
+from service.domain.location import existing_location
+from service.domain.merge import merge
+from service.domain.model import Accepted, Aggregate, Decision, Members, Reason, Refused
+from service.domain.moves import access
+from service.domain.policy import budget_spent, forbids_edit
+from service.domain.world import World
+
+
+def update_booking(world: World, booking: Aggregate, command: UpdateBooking, context: Context) -> Decision:
+    """Merges the patch; the guards stand in the order of the contract, and a no-op consumes nothing."""
+    old = booking.snapshot
+    graph = world.graphs[old["graph"]]
+    settings = existing_location(world, old["location_id"]).snapshot
+    if refused := access(graph, old["state"], context.actor) or _status_frozen(graph, old, command.patch):
+        return refused
+    merged = merge(old, command.patch, OBJECTS)
+    real = any(old[name] != value for name, value in merged.items())
+    if context.actor.bound_by_policy:
+        if reason := forbids_edit(old, settings, context.now):
+            return Refused(reason)
+        if real and budget_spent(old):
+            return Refused(Reason.MAX_CHANGES)
+    new_location: str = merged["location_id"] if "location_id" in merged else old["location_id"]
+    members = _resolve(merged, command.patch, old, graph, existing_location(world, new_location).snapshot)
+    if isinstance(members, Refused):
+        return members
+    if not real and all(old[name] == value for name, value in members.items()):
+        return Accepted(booking)
+    return _change(world, booking, members, command, context, graph)
+
+
+def _status_frozen(graph: Graph, old: Members, patch: Members) -> Refused | None:
+    """A status can't be set any more where the graph has left the states that statuses stand for."""
+    if graph.by_status and patch.get("status_id") is not None and old["state"] not in graph.by_status:
+        return Refused(Reason.ACTION_NOT_AVAILABLE)
+    return None
+
+
+def _resolve(
+    merged: dict[str, Any], patch: Members, old: Members, graph: Graph, settings: Members
+) -> dict[str, Any] | Refused:
+    """Checks the merged members and adds the state that a status id stands for."""
+    if found := faults({**old, **merged} if merged else old, patch, "/patch"):
+        return Refused(Reason.INVALID_FIELD, found)
+    if patch.get("status_id") is not None:
+        state = status_state(patch["status_id"], settings, graph.by_status, "/patch")
+        if isinstance(state, Refused):
+            return state
+        if state is not None:
+            merged = {**merged, "state": state}
+    return merged
+
+
+def _change(
+    world: World, booking: Aggregate, members: dict[str, Any], command: UpdateBooking, context: Context, graph: Graph
+) -> Decision:
+    old, now = booking.snapshot, context.now
+    new = {**old, **members}
+    if context.actor.bound_by_policy and old["changes_left"] is not None:
+        members["changes_left"] = old["changes_left"] - 1
+    taken = slots.take(
+        world,
+        booking,
+        slots.booking_claim(old, graph),
+        slots.booking_claim(new, graph),
+        allow_overbooking=slots.overbooking_allowed(
+            existing_location(world, new["location_id"]).snapshot, command.options
+        ),
+    )
+    if isinstance(taken, Refused):
+        return taken
+    changed = [name for name, value in members.items() if name not in BOOKKEEPING and old[name] != value]
+    started = (
+        timers.on_entry(graph, old["state"], new, now)
+        if new["state"] != old["state"]
+        else timers.on_update(graph, new, now, changed)
+    )
+    change = altered(booking, members, now, options=command.options, timers=started, slots=taken)
+    return Accepted(change.after, (change,)) if change else Accepted(booking)

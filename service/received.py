@@ -1,0 +1,84 @@
+"""A command as it was received: the record, its CloudEvents envelope, and what its data say."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from service.domain.commands import Command, Context
+from service.domain.model import Fault, Kind, Refused
+from service.record import Record
+
+OWN_SOURCE = "/bookstream"
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """The CloudEvents attributes of a command; `faults` are those that are wrong but leave it a command."""
+
+    id: str
+    source: str
+    type: str
+    correlation_id: str | None = None
+    reply_to: str | None = None
+    expires_at: datetime | None = None
+    traceparent: str | None = None
+    faults: tuple[Fault, ...] = ()
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the sender names itself as the service."""
+        return self.source.startswith(OWN_SOURCE)
+
+    @property
+    def correlation(self) -> str:
+        """The correlation id of everything that follows from the command."""
+        return self.id if self.correlation_id is None else self.correlation_id
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a sound command asks, and how."""
+
+    command: Command
+    context: Context
+    validate_only: bool
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A record that is a command: either a question to decide, or refused by what it says.
+
+    `command_key` (16 bytes) stands for channel, source and id within the account, `content_hash` (16 bytes) for type
+    and JSON value however written.
+    """
+
+    record: Record
+    envelope: Envelope
+    account_id: str
+    kind: Kind
+    aggregate_id: str
+    command_key: bytes
+    content_hash: bytes
+    body: Question | Refused
+
+
+Undecodable = Literal[
+    "value_too_large",
+    "header_not_utf8",
+    "missing_attribute",
+    "unknown_type",
+    "invalid_json",
+    "not_an_object",
+    "no_aggregate_id",
+    "internal_error",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that is no command, or that broke us; it is kept with its bytes untouched."""
+
+    record: Record
+    reason: Undecodable
+    detail: str
