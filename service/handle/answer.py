@@ -1,0 +1,131 @@
+"""Turns a decision into what is published and remembered: events, results, the memory of the command."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from schemas.headers import COMMAND_RESULTS
+from service.domain.actor import Actor
+from service.domain.graph import Graph
+from service.domain.model import Accepted, Aggregate, Changed, Fault, Reason, Refused
+from service.handle.decided import Decided
+from service.handle.memory import Memory, answer_again, remember_acceptance, remember_refusal
+from service.outbox.dead_letter import dead_letter_row
+from service.outbox.event import Cause, event_row
+from service.outbox.result import Outcome, acceptance_body, refusal_body, result_row, sibling_member
+from service.received import DeadLetter, Question, Received
+
+log = logging.getLogger(__name__)
+
+MAX_STATE_BYTES = 128 * 1024
+# A repeat of these is decided anew: the sender may have been let in, or the defect mended, meanwhile.
+NOT_REMEMBERED = frozenset({Reason.INVALID_SIGNATURE, Reason.INTERNAL_ERROR})
+ROOTS = {"create-booking": "/booking", "create-visit": "/visit", "configure-location": "/settings"}
+
+
+class Answers:
+    """Encodes decisions; holds what all encodings need."""
+
+    def __init__(self, graphs: Mapping[str, Graph], epoch: int) -> None:
+        self._graphs = graphs
+        self._epoch = epoch
+
+    def encode_states(self, received: Received, changes: tuple[Changed, ...]) -> tuple[bytes, ...] | Refused:
+        """Encodes the snapshots, none of which may be too large."""
+        states = tuple(orjson.dumps(changed.after.snapshot) for changed in changes)
+        if any(len(state) > MAX_STATE_BYTES for state in states):
+            root = ROOTS.get(received.envelope.type, "/patch")
+            return Refused(Reason.INVALID_FIELD, (Fault(root, "the whole state would be larger than 128 KiB"),))
+        return states
+
+    def refused(
+        self, received: Received, refused: Refused, found: Aggregate | None, *, remembered: bool = True
+    ) -> Decided:
+        """A refusal is always published, and remembered unless it isn't final."""
+        graph = None if found is None or found.kind == "location" else self._graphs[found.snapshot["graph"]]
+        body = refusal_body(received, refused, found, graph)
+        row = result_row(
+            received, body, accepted=False, correlation=received.envelope.correlation, topic=COMMAND_RESULTS
+        )
+        keep = remembered and refused.reason not in NOT_REMEMBERED
+        return Decided(received, rows=(row,), memory=remember_refusal(received, body) if keep else None)
+
+    def broken(self, received: Received, error: BaseException, failed_at: str) -> Decided:
+        """A rule of ours broke: the command is answered and kept as a dead letter, and may be sent again."""
+        log.error("deciding %s of %s failed", received.envelope.type, received.envelope.id, exc_info=error)
+        answer = self.refused(received, Refused(Reason.INTERNAL_ERROR), None)
+        letter = DeadLetter(
+            received.record, "internal_error", f"{type(error).__name__}: the command broke a rule of ours"
+        )
+        return Decided(received, rows=(*answer.rows, dead_letter_row(letter, failed_at)))
+
+    def again(self, received: Received, memory: Memory) -> Decided:
+        """The same command was decided before: the first answer stands."""
+        row = answer_again(received, memory)
+        return Decided(received, rows=() if row is None else (row,))
+
+    def accepted(
+        self, received: Received, question: Question, accepted: Accepted, states: tuple[bytes, ...]
+    ) -> Decided:
+        """Events for what changed, an acceptance where it was asked for."""
+        cause = Cause(received, question, self._epoch)
+        events = tuple(
+            event_row(changed, state, cause, self._graphs[changed.after.snapshot["graph"]])
+            for changed, state in zip(accepted.changes, states, strict=True)
+            if changed.after.kind != "location"
+        )
+        changed_itself = _own_change(accepted) is not None
+        outcome = self._outcome("applied" if changed_itself else "unchanged", accepted)
+        return Decided(
+            received,
+            changes=accepted.changes,
+            states=states,
+            rows=events + self._acceptance(received, outcome),
+            memory=remember_acceptance(received, outcome),
+        )
+
+    def validated(self, received: Received, accepted: Accepted, states: tuple[bytes, ...]) -> Decided:
+        """A dry run tells the outcome, stores nothing and is remembered."""
+        outcome = self._outcome("validated", accepted)
+        change = _own_change(accepted)
+        state = states[0] if change else orjson.dumps(accepted.state.snapshot)
+        changes = {name: list(pair) for name, pair in change.changes.items()} if change else {}
+        shown = "settings" if received.kind == "location" else received.kind
+        outcome["preview"] = {shown: orjson.Fragment(state), "changes": changes}
+        outcome = orjson.loads(orjson.dumps(outcome))
+        rows = self._acceptance(received, outcome)
+        return Decided(received, rows=rows, memory=remember_acceptance(received, outcome))
+
+    def _outcome(self, name: str, accepted: Accepted) -> Outcome:
+        state = accepted.state
+        outcome: dict[str, Any] = {"outcome": name, "version": state.version}
+        if state.kind == "location":
+            outcome |= {"state": None, "completed": False, "available_actions": []}
+        else:
+            graph, current = self._graphs[state.snapshot["graph"]], state.snapshot["state"]
+            outcome |= {
+                "state": current,
+                "completed": graph.states[current].final,
+                "available_actions": graph.available(current, Actor.EXTERNAL),
+            }
+        if accepted.deprecated:
+            outcome["deprecated"] = accepted.deprecated
+        if accepted.siblings:
+            outcome["siblings"] = [sibling_member(sibling) for sibling in accepted.siblings]
+        return outcome
+
+    @staticmethod
+    def _acceptance(received: Received, outcome: Outcome) -> tuple[Any, ...]:
+        envelope = received.envelope
+        if envelope.reply_to is None:
+            return ()
+        body = acceptance_body(received, outcome)
+        return (result_row(received, body, accepted=True, correlation=envelope.correlation, topic=envelope.reply_to),)
+
+
+def _own_change(accepted: Accepted) -> Changed | None:
+    """The change of the command's own aggregate comes first, where there is one."""
+    first = accepted.changes[0] if accepted.changes else None
+    return first if first is not None and first.after is accepted.state else None

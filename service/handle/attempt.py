@@ -1,0 +1,137 @@
+"""Steps 5 to 8 for a run of commands, and what is done when others were faster or one of the commands breaks it.
+
+- Lost races: only the commands that looked at what was lost are loaded and decided again; after a few rounds the rows
+  are locked in the order of their keys instead.
+- A statement that the database refuses for its data (a constraint, a value it can't hold): the run is halved until
+  the command that breaks it stands alone and is answered with `internal_error`; its neighbours are applied.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from service.domain.graph import Graph
+from service.domain.instants import instant_text
+from service.errors import StoreUnavailable
+from service.handle.answer import Answers
+from service.handle.decided import Decided
+from service.handle.dedupe import memory_key, recall, remember
+from service.handle.fold import Fold
+from service.handle.load import load
+from service.handle.loaded import Loaded
+from service.handle.save import Lost, save
+from service.handle.slots import load_holdings
+from service.outbox.append import append
+from service.received import Question, Received
+from service.store.pool import DATA_ERRORS, Connection
+
+log = logging.getLogger(__name__)
+
+OPTIMISTIC_ROUNDS: Final = 3
+LOCKED_ROUNDS: Final = 3
+CLAIM_ROUNDS: Final = 10
+
+
+class Attempt:
+    """Applies runs of commands on one connection, inside the caller's transaction."""
+
+    def __init__(self, connection: Connection, graphs: Mapping[str, Graph], answers: Answers, clock: datetime) -> None:
+        self._connection = connection
+        self._graphs = graphs
+        self._answers = answers
+        self._clock = clock
+
+    async def apply(self, commands: Sequence[Received]) -> list[Decided]:
+        """Applies commands in their order; a command that breaks a statement is found and answered alone."""
+        try:
+            async with self._connection.transaction():
+                return await self._race(commands)
+        except DATA_ERRORS as error:
+            if len(commands) == 1:
+                broken = self._answers.broken(commands[0], error, instant_text(self._clock))
+                await append(self._connection, broken.rows)
+                return [broken]
+            log.warning("the database refused a run of %d commands, halving it: %s", len(commands), error)
+        middle = len(commands) // 2
+        return [*await self.apply(commands[:middle]), *await self.apply(commands[middle:])]
+
+    async def _race(self, commands: Sequence[Received]) -> list[Decided]:
+        done: list[Decided] = []
+        waiting = commands
+        for round_number in range(OPTIMISTIC_ROUNDS + LOCKED_ROUNDS):
+            loaded, decisions = await self._decide(waiting, lock=round_number >= OPTIMISTIC_ROUNDS)
+            winners, losers = await self._save(decisions, loaded)
+            done += winners
+            if not losers:
+                return done
+            log.info("%d of %d commands lost a race and are decided again", len(losers), len(waiting))
+            waiting = [decided.received for decided in losers]
+        raise StoreUnavailable(f"{len(waiting)} commands lost every race")
+
+    async def _decide(self, commands: Sequence[Received], *, lock: bool) -> tuple[Loaded, list[Decided]]:
+        memories = await recall(self._connection, commands)
+        questions = [received.body for received in commands if isinstance(received.body, Question)]
+        loaded = await load(self._connection, questions, self._graphs, lock=lock)
+        for _ in range(CLAIM_ROUNDS):
+            fold = Fold(loaded, memories, self._graphs, self._answers, self._clock)
+            decisions = fold.decide_all(commands)
+            if not fold.working.uncovered:
+                return loaded, decisions
+            # Claims became known by deciding: look at who holds what there, and decide again.
+            loaded.holdings = await load_holdings(self._connection, loaded.holdings, fold.working.uncovered)
+        raise StoreUnavailable("the claims of a batch did not settle")
+
+    async def _save(self, decisions: list[Decided], loaded: Loaded) -> tuple[list[Decided], list[Decided]]:
+        """Saves what can be saved; a set that meets a lost race is rolled back and saved without the losers."""
+        winners, losers = decisions, list[Decided]()
+        while winners:
+            savepoint = self._connection.transaction()
+            await savepoint.start()
+            lost = await self._write(winners, loaded)
+            if not lost:
+                await savepoint.commit()
+                break
+            await savepoint.rollback()
+            winners, beaten = split(winners, lost)
+            losers += beaten
+        return winners, losers
+
+    async def _write(self, decisions: Sequence[Decided], loaded: Loaded) -> Lost:
+        lost = await save(self._connection, decisions, loaded, self._graphs)
+        if lost:
+            return lost
+        memories = [(memory_key(d.received), d.memory) for d in decisions if d.memory is not None]
+        if not await remember(self._connection, memories):
+            # Rare (one id on two partitions): everything is read again, and the memory then answers.
+            return {key for decided in decisions for key in identity(decided)}
+        await append(self._connection, [row for decided in decisions for row in decided.rows])
+        return set()
+
+
+def identity(decided: Decided) -> set[tuple[str, str, str]]:
+    """All that connects a command with others of its batch; locations are read by everybody and connect nobody."""
+    received = decided.received
+    keys = {key for key in decided.touched if key[1] != "location"}
+    keys.add((received.account_id, received.kind, received.aggregate_id))
+    keys.add((received.account_id, "memory", received.command_key.hex()))
+    return keys
+
+
+def split(decisions: Sequence[Decided], lost: Lost) -> tuple[list[Decided], list[Decided]]:
+    """Parts the commands that a lost race touches, directly or through others, from those it doesn't."""
+    tainted = set(lost)
+    keys = [identity(decided) for decided in decisions]
+    beaten: set[int] = set()
+    grown = True
+    while grown:
+        grown = False
+        for index, mine in enumerate(keys):
+            if index not in beaten and not tainted.isdisjoint(mine | set(decisions[index].touched)):
+                beaten.add(index)
+                tainted |= mine
+                grown = True
+    return (
+        [decided for index, decided in enumerate(decisions) if index not in beaten],
+        [decided for index, decided in enumerate(decisions) if index in beaten],
+    )

@@ -1,0 +1,70 @@
+"""One batch of records, one transaction: the numbered list of what the service does."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+import asyncpg
+
+from service.decode.record import decode
+from service.domain.graph import Graph
+from service.domain.instants import instant_text
+from service.errors import StoreUnavailable
+from service.handle.answer import Answers
+from service.handle.attempt import Attempt
+from service.handle.progress import move_progress
+from service.outbox.append import append
+from service.outbox.dead_letter import dead_letter_row
+from service.received import DeadLetter, Received
+from service.record import Record, Span
+from service.store.pool import OUTAGE_ERRORS, RACE_ERRORS
+
+log = logging.getLogger(__name__)
+
+RACES: Final = 5
+CURRENT_EPOCH: Final = 0
+
+
+class BatchTransaction:
+    """Applies batches of records; safe to call again with the same batch after any failure."""
+
+    def __init__(
+        self,
+        pool: "asyncpg.Pool[asyncpg.Record]",
+        graphs: Mapping[str, Graph],
+        *,
+        reply_topics: frozenset[str],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._pool = pool
+        self._graphs = graphs
+        self._reply_topics = reply_topics
+        self._clock = clock
+        self._answers = Answers(graphs, CURRENT_EPOCH)
+
+    async def __call__(self, records: Sequence[Record], spans: Sequence[Span]) -> None:
+        """Applies a batch whole or not at all; raises PartitionLost or StoreUnavailable."""
+        # 1. command -> decode -> authenticate
+        decoded = [decode(record, self._reply_topics) for record in records]
+        for _ in range(RACES):
+            try:
+                return await self._transact(decoded, spans)
+            except RACE_ERRORS as error:
+                log.info("the batch met another transaction and is tried again: %s", error)
+            except OUTAGE_ERRORS as error:
+                raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
+        raise StoreUnavailable("the batch met other transactions again and again")
+
+    async def _transact(self, decoded: Sequence[Received | DeadLetter], spans: Sequence[Span]) -> None:
+        now = self._clock()
+        commands = [item for item in decoded if isinstance(item, Received)]
+        letters = [item for item in decoded if isinstance(item, DeadLetter)]
+        async with self._pool.acquire() as connection, connection.transaction():
+            # 2. progress: a process that lost its partition ends here
+            await move_progress(connection, spans)
+            # 3. [dedupe -> load -> decide -> save where version = expected -> outbox]
+            if commands:
+                await Attempt(connection, self._graphs, self._answers, now).apply(commands)
+            # 4. what is no command -> outbox
+            await append(connection, [dead_letter_row(letter, instant_text(now)) for letter in letters])

@@ -1,0 +1,27 @@
+"""What became of one command: its changes, the rows that tell of it, and what is remembered."""
+
+from dataclasses import dataclass
+
+from service.domain.model import Changed
+from service.handle.loaded import GroupKey, TimerKey
+from service.handle.memory import Memory
+from service.outbox.row import Row
+from service.received import Received
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The outcome of one command, not yet saved.
+
+    `states` are the snapshots of `changes` as JSON, `bumped` the groups whose version an action moves on, `spent` the
+    timer that the command came from, `touched` all that the decision looked at.
+    """
+
+    received: Received
+    changes: tuple[Changed, ...] = ()
+    states: tuple[bytes, ...] = ()
+    rows: tuple[Row, ...] = ()
+    memory: Memory | None = None
+    bumped: tuple[GroupKey, ...] = ()
+    spent: TimerKey | None = None
+    touched: frozenset[tuple[str, str, str]] = frozenset()

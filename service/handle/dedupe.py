@@ -1,0 +1,52 @@
+"""Step 5: which commands were decided before; and, at the end, remembering those decided now.
+
+The memory is read before the decisions and written after them, with the outcome, in one statement each: a row is
+never updated. A command that another transaction decided in between shows as a row that was not inserted.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from service.handle.memory import Memory
+from service.received import Received
+from service.store.pool import Connection
+
+MemoryKey = tuple[str, bytes]
+
+RECALL: Final = """
+SELECT inbox.account_id, inbox.command_key, inbox.content_hash, inbox.outcome
+FROM unnest($1::text[], $2::bytea[]) AS asked (account_id, command_key)
+JOIN inbox USING (account_id, command_key)
+"""
+REMEMBER: Final = """
+INSERT INTO inbox (account_id, command_key, content_hash, outcome)
+SELECT * FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::bytea[])
+ON CONFLICT DO NOTHING
+"""
+
+
+def memory_key(received: Received) -> MemoryKey:
+    """Names the memory of a command."""
+    return received.account_id, received.command_key
+
+
+async def recall(connection: Connection, commands: Iterable[Received]) -> Mapping[MemoryKey, Memory]:
+    """Gives what is remembered of these commands."""
+    keys = {memory_key(received) for received in commands}
+    rows = await connection.fetch(RECALL, [account for account, _ in keys], [key for _, key in keys])
+    return {(account, key): Memory(content, outcome) for account, key, content, outcome in rows}
+
+
+async def remember(connection: Connection, memories: Sequence[tuple[MemoryKey, Memory]]) -> bool:
+    """Writes what was decided, in the order of the keys; False when one of them has been decided elsewhere."""
+    if not memories:
+        return True
+    ordered = sorted(memories, key=lambda item: item[0])
+    status = await connection.execute(
+        REMEMBER,
+        [account for (account, _), _ in ordered],
+        [key for (_, key), _ in ordered],
+        [memory.content_hash for _, memory in ordered],
+        [memory.outcome for _, memory in ordered],
+    )
+    return status == f"INSERT 0 {len(ordered)}"

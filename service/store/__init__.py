@@ -1,0 +1,1 @@
+"""PostgreSQL: the pool, the schema's migrations, and what its errors mean to the shell."""

@@ -1,0 +1,40 @@
+"""Connections to PostgreSQL, and which of its errors mean that it can't be had now."""
+
+from typing import Any, Final, TypeAlias
+
+import asyncpg
+
+Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]"
+CONNECT_TIMEOUT: Final = 5.0
+COMMAND_TIMEOUT: Final = 60.0
+
+# A fault of the data or of a constraint is somebody's in the batch; the statement can be tried again without them.
+DATA_ERRORS: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
+# Lost against another transaction: the same batch goes through when it is tried again.
+RACE_ERRORS: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+OUTAGE_ERRORS: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresSystemError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InternalServerError,
+)
+
+
+def make_pool(database_url: str, *, size: int = 4, application_name: str = "bookstream") -> "asyncpg.Pool[Any]":
+    """Makes a pool of at most `size` connections, opened when they are needed; enter it before use."""
+    return asyncpg.create_pool(
+        database_url,
+        min_size=0,
+        max_size=size,
+        timeout=CONNECT_TIMEOUT,
+        command_timeout=COMMAND_TIMEOUT,
+        server_settings={"application_name": application_name},
+    )
