@@ -1,0 +1,176 @@
+"""Composition root: settings become parts, and FastStream runs them from start to drain.
+
+FastStream is the application: it handles signals, starts and stops the broker's subscriber and calls the hooks here.
+Start: probes -> schema check -> relay and clock -> wait for Kafka -> subscriber. Stop: drain the batch -> subscriber ->
+relay (which publishes what was committed last) -> clock -> pool.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import asyncpg
+from faststream import FastStream
+
+from service.clock.clock import Clock
+from service.consume.consumer import Consumer
+from service.errors import SchemaMismatch, SettingsError
+from service.graphs.loader import load_graphs
+from service.handle.batch import BatchTransaction
+from service.relay.relay import Relay
+from service.settings import Settings
+from service.store.migrate import check
+from service.store.pool import OUTAGE_ERRORS, make_pool
+from service.telemetry.probes import probe_server
+from service.topics import COMMAND_TOPICS
+
+log = logging.getLogger(__name__)
+
+ROLES: Final = ("worker", "relay", "clock")
+STUCK_SECONDS: Final = 120.0
+STORE_RETRY_SECONDS: Final = 1.0
+RELAY_STOP_SECONDS: Final = 15.0
+
+
+@dataclass(slots=True)
+class Parts:
+    """What runs in this process."""
+
+    consumer: Consumer | None = None
+    relay: Relay | None = None
+    clock: Clock | None = None
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def not_live(self) -> list[str]:
+        """A loop that is stuck."""
+        problems = [f"the {task.get_name()} has ended" for task in self.tasks if task.done()]
+        health = None if self.consumer is None else self.consumer.health
+        if health is not None and health.batch_age() is None and (health.poll_age() or 0) > STUCK_SECONDS:
+            problems.append("the consumer has not asked for records lately")
+        return problems
+
+    def not_ready(self) -> list[str]:
+        """What keeps this process from taking work."""
+        problems = self.not_live()
+        if self.consumer is not None and not self.consumer.health.ready:
+            stopped = "; ".join(self.consumer.health.stopped.values())
+            problems.append(f"the consumer does not run{': ' + stopped if stopped else ' yet'}")
+        if self.consumer is not None and self.consumer.health.last_error is not None:
+            problems.append(self.consumer.health.last_error)
+        return problems
+
+
+def build_app(settings: Settings, roles: frozenset[str]) -> tuple[FastStream, Parts]:
+    """Wires the roles into a FastStream application; call it inside the loop. Raises SettingsError."""
+    if settings.signing != "off":
+        raise SettingsError(
+            "BOOKSTREAM_SIGNING: signed commands are not available in this release, so anybody's word would be taken; "
+            "set BOOKSTREAM_SIGNING=off, for local work only"
+        )
+    parts, wake = Parts(), asyncio.Event()
+    database_url = settings.database_url.get_secret_value()
+    pool = make_pool(database_url)
+    if "relay" in roles:
+        parts.relay = Relay(
+            database_url=database_url,
+            options={"bootstrap_servers": settings.kafka_bootstrap},
+            wake=wake,
+            prefix=settings.topic_prefix,
+            idempotent=settings.kafka_idempotence,
+        )
+    if "clock" in roles:
+        parts.clock = Clock(database_url=database_url, wake=wake.set)
+    if "worker" in roles:
+        parts.consumer = _consumer(settings, pool, wake.set)
+    return _application(settings, parts, pool), parts
+
+
+def _consumer(settings: Settings, pool: "asyncpg.Pool[Any]", wake: Callable[[], None]) -> Consumer:
+    transaction = BatchTransaction(
+        pool,
+        load_graphs(settings.graphs_dir),
+        reply_topics=settings.reply_topics,
+        clock=lambda: datetime.now(UTC),
+    )
+    return Consumer(
+        bootstrap=settings.kafka_bootstrap,
+        pool=pool,
+        transaction=transaction,
+        topics=COMMAND_TOPICS,
+        group_id=settings.group_id,
+        prefix=settings.topic_prefix,
+        wake=wake,
+    )
+
+
+def _application(settings: Settings, parts: Parts, pool: "asyncpg.Pool[Any]") -> FastStream:
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        probes = probe_server(
+            settings.http_host, settings.http_port, {"/livez": parts.not_live, "/readyz": parts.not_ready}
+        )
+        served = asyncio.create_task(probes.serve(), name="probes")
+        try:
+            async with pool:
+                await _wait_for_schema(settings)
+                _start_loops(parts)
+                try:
+                    yield
+                finally:
+                    await _stop_loops(parts)
+        finally:
+            probes.should_exit = True
+            await served
+
+    consumer = parts.consumer
+    if consumer is None:
+        return FastStream(lifespan=lifespan, logger=log)
+    return FastStream(
+        consumer.broker,
+        lifespan=lifespan,
+        logger=log,
+        on_startup=[consumer.prepare],
+        after_startup=[consumer.started],
+        on_shutdown=[consumer.drain],
+    )
+
+
+async def _wait_for_schema(settings: Settings) -> None:
+    """Waits for PostgreSQL as long as it takes; raises SchemaMismatch when it is not migrated to this version."""
+    told = False
+    while True:
+        try:
+            missing = await check(settings.database_url.get_secret_value())
+        except OUTAGE_ERRORS as error:
+            if not told:
+                log.warning("waiting for PostgreSQL: %s", error)
+                told = True
+            await asyncio.sleep(STORE_RETRY_SECONDS)
+            continue
+        if missing:
+            raise SchemaMismatch(f"the database lacks {', '.join(missing)}; run `bookstream migrate` first")
+        return
+
+
+def _start_loops(parts: Parts) -> None:
+    if parts.relay is not None:
+        parts.tasks.append(asyncio.create_task(parts.relay.run(), name="relay"))
+    if parts.clock is not None:
+        parts.tasks.append(asyncio.create_task(parts.clock.run(), name="clock"))
+
+
+async def _stop_loops(parts: Parts) -> None:
+    """The consumer has been drained: the relay gets a moment to publish what that left."""
+    for part in (parts.clock, parts.relay):
+        if part is not None:
+            part.stop()
+    for task in parts.tasks:
+        try:
+            async with asyncio.timeout(RELAY_STOP_SECONDS):
+                await asyncio.gather(task, return_exceptions=True)
+        except TimeoutError:
+            log.warning("the %s did not stop in time", task.get_name())

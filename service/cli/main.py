@@ -1,0 +1,69 @@
+"""The command `bookstream`: one file for each subcommand, loaded when it is used."""
+
+import importlib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+import click
+
+from service.errors import ServiceError, SettingsError
+
+COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "demo": "Everything embedded, sample traffic, events on the screen.",
+        "run": "The service: worker, relay and clock, together or apart.",
+        "migrate": "Brings the database to this version.",
+        "topics": "Creates missing topics and compares the rest with what is wanted.",
+        "send": "Publishes commands from a file or standard input and waits for outcomes.",
+        "tail": "Follows events, results and dead letters.",
+        "graph": "Prints and draws state graphs.",
+        "schemas": "Writes the JSON Schemas of the contract.",
+    }
+)
+
+
+class Lazy(click.Group):
+    """Loads a subcommand when it is asked for, so that help comes at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Lists the subcommands, first contact first."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Loads one."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(f"service.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the list without loading any of them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="bookstream")
+def cli() -> None:
+    """Booking and visit commands in, events out: Kafka, PostgreSQL, and nothing lost in between.
+
+    Settings are environment variables (BOOKSTREAM_DATABASE_URL, BOOKSTREAM_KAFKA_BOOTSTRAP, ...), or the same names in
+    lower case in a TOML file that BOOKSTREAM_CONFIG names. Exit codes: 0 fine, 1 failed while working, 2 wrong use or
+    settings.
+    """
+
+
+def main() -> None:
+    """Runs the command; failures on purpose become one clear line and an exit code."""
+    try:
+        cli()
+    except SettingsError as error:
+        click.echo(f"wrong settings:\n{error}", err=True)
+        raise SystemExit(2) from None
+    except ServiceError as error:
+        click.echo(f"error: {error}", err=True)
+        raise SystemExit(1) from None

@@ -1,0 +1,27 @@
+"""`bookstream migrate`: the database's schema."""
+
+import asyncio
+
+import asyncpg
+import click
+
+from service.errors import ServiceError
+from service.settings import load_settings
+from service.store import migrate as migrations
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Only tell what is missing; exit code 1 when something is.")
+def migrate(check: bool) -> None:
+    """Bring the database to this version; safe to run by several at once."""
+    url = load_settings().database_url.get_secret_value()
+    try:
+        names = asyncio.run(migrations.check(url) if check else migrations.migrate(url))
+    except (asyncpg.PostgresError, OSError, TimeoutError) as error:
+        raise ServiceError(f"the database can't be migrated: {error}; look at BOOKSTREAM_DATABASE_URL") from error
+    for name in names:
+        click.echo(f"{'missing' if check else 'applied'}  {name}")
+    if not names:
+        click.echo("the database is at this version")
+    elif check:
+        raise SystemExit(1)

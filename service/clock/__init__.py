@@ -1,0 +1,1 @@
+"""Beside the flow: turns timers that are due into commands of the service itself."""

@@ -1,0 +1,67 @@
+"""The clock's loop: own the lock, send what is due, wait."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from service.backoff import Backoff
+from service.clock.due import send_due
+from service.relay.lease import LOST, held_lease, wait_for_event
+
+log = logging.getLogger(__name__)
+
+CLOCK_SHARD: Final = 1_000
+IDLE_SECONDS: Final = 0.5
+BUSY_SECONDS: Final = 0.02
+
+
+@dataclass(slots=True)
+class ClockHealth:
+    """Facts that the probes read."""
+
+    owner: bool = False
+    sent: int = 0
+    last_beat: float | None = None
+
+    def beat(self) -> None:
+        """Note that the loop is alive and has PostgreSQL."""
+        self.last_beat = time.monotonic()
+
+
+class Clock:
+    """Sends timers that are due; of several clocks one does, the rest stand by."""
+
+    def __init__(self, *, database_url: str, wake: Callable[[], None] = lambda: None) -> None:
+        self.health = ClockHealth()
+        self._database_url = database_url
+        self._wake = wake
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Send until `stop` is called; outages of PostgreSQL are waited for."""
+        backoff = Backoff()
+        while not self._stopping.is_set():
+            try:
+                async with held_lease(self._database_url, CLOCK_SHARD, self._stopping, self.health.beat) as lease:
+                    if lease is not None:
+                        self.health.owner = True
+                        backoff.reset()
+                        while not self._stopping.is_set():
+                            sent = await send_due(lease.connection)
+                            self.health.beat()
+                            self.health.sent += sent
+                            if sent:
+                                self._wake()
+                            await wait_for_event(self._stopping, BUSY_SECONDS if sent else IDLE_SECONDS)
+            except LOST as error:
+                log.warning("the clock has no session with PostgreSQL: %r", error)
+                await wait_for_event(self._stopping, backoff.next())
+            finally:
+                self.health.owner = False
+
+    def stop(self) -> None:
+        """Let `run` end after what is under way."""
+        self._stopping.set()

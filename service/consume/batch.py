@@ -1,0 +1,147 @@
+"""Hands each polled batch to the transaction, and moves on only when it is through."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Protocol
+
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from service.backoff import Backoff
+from service.consume.assignment import Assignment
+from service.consume.health import ConsumerHealth
+from service.errors import PartitionLost, StoreUnavailable
+from service.record import Record, Span
+
+log = logging.getLogger(__name__)
+
+_ADMITTING = 10.0
+
+
+class Transaction(Protocol):
+    """Applies a batch and moves its progress, all or nothing.
+
+    Raises `PartitionLost` when some span's progress is not at `expected`, `StoreUnavailable` when it should be tried
+    again later; nothing is changed in either case.
+    """
+
+    async def __call__(self, records: Sequence[Record], spans: Sequence[Span]) -> None:
+        """Apply the batch in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The records of a poll that are ours to handle, in order within each partition."""
+
+    records: list[Record]
+    spans: list[Span]
+    partitions: list[TopicPartition]
+
+
+class BatchHandler:
+    """Takes polled records through the transaction.
+
+    1. take the lock, so that no partition is given up meanwhile
+    2. drop what is not ours or was fetched before the last seek
+    3. build the records and the span of each partition
+    4. call the transaction, again and again while PostgreSQL is away
+    5. advance the positions in memory, remember the commit for Kafka's lag tools
+    6. wake the relay
+
+    It never raises: an exception would make the subscriber pass over the batch.
+    """
+
+    def __init__(
+        self,
+        assignment: Assignment,
+        transaction: Transaction,
+        prefix: str,
+        health: ConsumerHealth,
+        wake: Callable[[], None],
+    ) -> None:
+        self._assignment = assignment
+        self._transaction = transaction
+        self._prefix = prefix
+        self._health = health
+        self._wake = wake
+        self._lost = Backoff()
+
+    async def __call__(self, polled: Sequence[ConsumerRecord[bytes | None, bytes | None]]) -> None:
+        """Handle one poll's records."""
+        applied = 0
+        self._health.batch_begins()
+        try:
+            async with self._assignment.lock:
+                batch = await self._select(polled)
+                if batch.records and await self._apply(batch):
+                    applied = len(batch.records)
+        finally:
+            self._health.batch_ends(applied)
+
+    async def _select(self, polled: Sequence[ConsumerRecord[bytes | None, bytes | None]]) -> Batch:
+        batch = Batch([], [], [])
+        for (topic, number), group in groupby(polled, key=_partition):
+            partition, run = TopicPartition(topic, number), list(group)
+            position = await self._admit(partition, run)
+            if position is None:
+                continue
+            logical = topic.removeprefix(self._prefix)
+            batch.records.extend(
+                Record(logical, number, each.offset, each.key, each.value, each.headers, each.timestamp) for each in run
+            )
+            batch.spans.append(Span(logical, number, position, run[-1].offset + 1))
+            batch.partitions.append(partition)
+        return batch
+
+    async def _admit(
+        self, partition: TopicPartition, run: Sequence[ConsumerRecord[bytes | None, bytes | None]]
+    ) -> int | None:
+        try:
+            async with asyncio.timeout(_ADMITTING):
+                return await self._assignment.admit(partition, run)
+        except (KafkaError, TimeoutError) as error:
+            log.warning("%s/%d: its records cannot be placed, reading its progress again: %r", *partition, error)
+            self._assignment.forget([partition])
+            return None
+
+    async def _apply(self, batch: Batch) -> bool:
+        backoff = Backoff()
+        while not self._assignment.leaving.is_set():
+            try:
+                await self._transaction(batch.records, batch.spans)
+            except PartitionLost as error:
+                log.warning("another process moved a partition of this batch, reading its progress again: %s", error)
+                self._assignment.forget(batch.partitions)
+                await self._pause(self._lost.next())
+                return False
+            except StoreUnavailable as error:
+                self._health.last_error = f"PostgreSQL is unavailable: {error}"
+                log.warning("PostgreSQL is unavailable, the batch of %d waits: %s", len(batch.records), error)
+            except Exception as error:
+                self._health.last_error = f"the batch failed: {error!r}"
+                log.exception("a batch of %d records failed, trying it again: %s", len(batch.records), batch.spans)
+            else:
+                self._done(batch)
+                return True
+            await self._pause(backoff.next())
+        return False
+
+    def _done(self, batch: Batch) -> None:
+        for partition, span in zip(batch.partitions, batch.spans, strict=True):
+            self._assignment.advance(partition, span.expected, span.next)
+        self._lost.reset()
+        self._wake()
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._assignment.leaving.wait()
+        except TimeoutError:
+            pass
+
+
+def _partition(record: ConsumerRecord[bytes | None, bytes | None]) -> tuple[str, int]:
+    return record.topic, record.partition

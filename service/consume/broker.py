@@ -1,0 +1,102 @@
+"""The FastStream broker: one batch subscriber, without FastStream's own parsing and acknowledging."""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
+from faststream.kafka.subscriber.usecase import BatchSubscriber
+from faststream.security import BaseSecurity
+
+# Together 30 s: our own wait for the running batch, then FastStream's, which cancels what still runs.
+DRAIN_SECONDS = 25.0
+_GRACEFUL_SECONDS = 5.0
+SESSION_TIMEOUT_MS = 6_000
+HEARTBEAT_MS = 2_000
+REBALANCE_TIMEOUT_MS = 30_000
+_DAY_MS = 86_400_000
+
+Handle = Callable[[Sequence["ConsumerRecord[bytes | None, bytes | None]"]], Awaitable[None]]
+
+
+def build_broker(
+    *,
+    bootstrap: str,
+    security: BaseSecurity | None,
+    topics: Sequence[str],
+    group_id: str,
+    handle: Handle,
+    listener: ConsumerRebalanceListener,
+    max_records: int = 1_000,
+) -> tuple[KafkaBroker, Callable[[], AIOKafkaConsumer | None]]:
+    """A broker that feeds the polled records of `topics` (full names) to `handle`, and a look at its consumer.
+
+    `handle` must not raise: FastStream swallows exceptions of handlers and goes on behind the batch.
+    """
+    broker = KafkaBroker(
+        bootstrap,
+        security=security,
+        client_id="bookstream",
+        consumer_only=True,
+        allow_auto_create_topics=False,
+        graceful_timeout=_GRACEFUL_SECONDS,
+        apply_types=False,
+        logger=logging.getLogger("service.consume.faststream"),
+        log_level=logging.DEBUG,
+    )
+    subscriber = broker.subscriber(
+        *topics,
+        group_id=group_id,
+        batch=True,
+        max_records=max_records,
+        batch_timeout_ms=10,
+        ack_policy=AckPolicy.MANUAL,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        session_timeout_ms=SESSION_TIMEOUT_MS,
+        heartbeat_interval_ms=HEARTBEAT_MS,
+        rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
+        # An outage of PostgreSQL is waited for in the handler; leaving the group for it would help nobody.
+        max_poll_interval_ms=_DAY_MS,
+        # Range keeps partition i of all command topics on one member, so that one key's commands meet in one process.
+        partition_assignment_strategy=(RangePartitionAssignor,),
+        fetch_max_bytes=32 * 1024 * 1024,
+        max_partition_fetch_bytes=4 * 1024 * 1024,
+        listener=listener,
+        parser=_thin_parser,
+        decoder=_self_decoder,
+    )
+
+    @subscriber
+    async def handle_batch(message: KafkaMessage) -> None:
+        await handle(message.raw_message)
+
+    return broker, lambda: _consumer_of(subscriber)
+
+
+def _consumer_of(subscriber: BatchSubscriber) -> AIOKafkaConsumer | None:
+    return subscriber.consumer
+
+
+async def _thin_parser(records: Any, _original: Any) -> KafkaMessage:
+    """Wrap the records untouched: FastStream's own parser decodes headers, and loses the whole batch over a bad one."""
+    first, last = records[0], records[-1]
+    return KafkaMessage(
+        raw_message=records,
+        body=b"",
+        headers={},
+        batch_headers=[],
+        reply_to="",
+        content_type=None,
+        correlation_id=None,
+        message_id=f"{first.topic}:{first.partition}:{first.offset}-{last.offset}",
+        consumer=FAKE_CONSUMER,
+    )
+
+
+async def _self_decoder(message: Any) -> Any:
+    return message

@@ -1,0 +1,129 @@
+"""The consumer as the application holds it: waits for Kafka, runs the subscriber, stops without losing a batch."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+from faststream.kafka import KafkaBroker
+from faststream.kafka.security import parse_security
+from faststream.security import BaseSecurity
+
+from service.consume import header_names
+from service.consume.assignment import Assignment
+from service.consume.batch import BatchHandler, Transaction
+from service.consume.broker import DRAIN_SECONDS, REBALANCE_TIMEOUT_MS, build_broker
+from service.consume.health import ConsumerHealth
+from service.consume.kafka_commit import Commits
+from service.consume.quiet import quieten
+from service.consume.ready import wait_for_kafka
+
+log = logging.getLogger(__name__)
+
+# What is left of the rebalance timeout after the drain is for the commit and the way to the broker.
+_DRAIN_ON_REVOKE = REBALANCE_TIMEOUT_MS / 1000 - 5
+_BEAT = 0.5
+
+
+class Consumer:
+    """Consumes `topics` (logical names) as a member of a group, from the offsets in PostgreSQL."""
+
+    def __init__(
+        self,
+        *,
+        bootstrap: str,
+        pool: "asyncpg.Pool[asyncpg.Record]",
+        transaction: Transaction,
+        topics: Sequence[str],
+        group_id: str,
+        prefix: str = "",
+        security: BaseSecurity | None = None,
+        wake: Callable[[], None] = lambda: None,
+        max_records: int = 1_000,
+    ) -> None:
+        self.health = ConsumerHealth()
+        self._topics = [prefix + topic for topic in topics]
+        self._options: Mapping[str, Any] = {"bootstrap_servers": bootstrap, **parse_security(security)}
+        self._commits = Commits(self._find)
+        self._assignment = Assignment(
+            pool=pool,
+            prefix=prefix,
+            consumer=self._find,
+            commits=self._commits,
+            health=self.health,
+            drain_seconds=_DRAIN_ON_REVOKE,
+        )
+        self.broker: KafkaBroker
+        self._consumer: Callable[[], AIOKafkaConsumer | None]
+        self.broker, self._consumer = build_broker(
+            bootstrap=bootstrap,
+            security=security,
+            topics=self._topics,
+            group_id=group_id,
+            handle=BatchHandler(self._assignment, transaction, prefix, self.health, wake),
+            listener=self._assignment,
+            max_records=max_records,
+        )
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Wait for Kafka and the topics, for as long as it takes, then join the group."""
+        while True:
+            await self.prepare()
+            try:
+                await self.broker.start()
+                break
+            except (KafkaError, OSError) as error:
+                log.warning("Kafka went away during the start, trying again: %r", error)
+                await self.broker.stop()
+        await self.started()
+
+    async def stop(self) -> None:
+        """Let the running batch end (30 s at most), commit to Kafka, leave the group."""
+        await self.drain()
+        await self.broker.stop()
+
+    async def prepare(self) -> None:
+        """Before the broker starts: wait for Kafka and the topics, since FastStream would exit or hang."""
+        header_names.install()
+        quieten()
+        await wait_for_kafka(self._options, self._topics)
+
+    async def started(self) -> None:
+        """After the broker has started: look after commits and the poll loop."""
+        self._tasks = [asyncio.create_task(self._commits.run()), asyncio.create_task(self._watch())]
+        self.health.started = True
+
+    async def drain(self) -> None:
+        """Before the broker stops: let the running batch end (25 s at most) and commit to Kafka."""
+        self.health.started = False
+        self._assignment.close()
+        drained = await self._drained()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._assignment.release()
+        if drained:
+            self._assignment.lock.release()
+
+    async def _drained(self) -> bool:
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                return await self._assignment.lock.acquire()
+        except TimeoutError:
+            log.warning("the running batch did not end within %.0f s and is given up", DRAIN_SECONDS)
+            return False
+
+    async def _watch(self) -> None:
+        while True:
+            consumer = self._find()
+            if consumer is not None:
+                # aiokafka's own measure behind max.poll.interval.ms; its public timestamps freeze in an outage.
+                self.health.polled(consumer._subscription.fetcher_idle_time)  # noqa: SLF001
+            await asyncio.sleep(_BEAT)
+
+    def _find(self) -> AIOKafkaConsumer | None:
+        return self._consumer()

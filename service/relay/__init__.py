@@ -1,0 +1,1 @@
+"""Step 9: from the outbox to Kafka, in order, by one owner."""

@@ -1,0 +1,114 @@
+"""One raw producer, kept through every outage and replaced only after a final failure."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from service.backoff import Backoff
+from service.relay.headers import RawNameBatch
+
+log = logging.getLogger(__name__)
+
+# The broker's max.message.bytes (1 MiB) applies to the batch with its header.
+MAX_BATCH_BYTES = 1024 * 1024 - 16 * 1024
+_METADATA_TIMEOUT = 1.0
+
+
+class TopicUnknownError(Exception):
+    """A topic is not in the cluster, or the cluster does not say."""
+
+
+class Producer:
+    """Sends ready batches to chosen partitions; at most one of a partition is under way (the caller sees to it).
+
+    After a final failure an idempotent producer answers every later send to that partition with an error, since the
+    sequence of the failed batch is missing: only a new producer goes on. A producer in an outage is no such case: it
+    keeps what it has, in order, and a second one beside it would send everything twice.
+    """
+
+    def __init__(self, options: Mapping[str, Any], *, idempotent: bool = True) -> None:
+        self._options = options
+        self._idempotent = idempotent
+        self._producer: AIOKafkaProducer | None = None
+
+    async def start(self) -> None:
+        """Connect, however long it takes."""
+        backoff = Backoff(0.25, 5.0)
+        told = ""
+        while self._producer is None:
+            producer = self._make()
+            try:
+                await producer.start()
+            except (KafkaError, OSError) as error:
+                await producer.stop()
+                if str(error) != told:
+                    told = str(error)
+                    log.warning("the relay waits for Kafka: %r", error)
+                await asyncio.sleep(backoff.next())
+            else:
+                self._producer = producer
+                kind = "idempotent" if self._idempotent else "NOT idempotent (a retried send may repeat records)"
+                log.info("the relay's producer is %s", kind)
+
+    async def stop(self, seconds: float | None = None) -> None:
+        """Deliver what is under way, and disconnect.
+
+        With a limit, an outage may leave rows behind that are delivered or not; only for the end of the process.
+        """
+        producer, self._producer = self._producer, None
+        if producer is None:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await producer.stop()
+        except TimeoutError:
+            log.warning("Kafka is away: the relay stops before everything was acknowledged; it will be sent again")
+            await producer.client.close()
+
+    async def replace(self) -> None:
+        """Begin anew after a final failure; the old producer has nothing under way once this returns."""
+        await self.stop()
+        await self.start()
+
+    async def partitions(self, topic: str) -> int:
+        """Number of partitions of a topic; `TopicUnknownError` when it cannot be found out soon."""
+        try:
+            async with asyncio.timeout(_METADATA_TIMEOUT):
+                return len(await self._current.partitions_for(topic))
+        except (KafkaError, TimeoutError) as error:
+            raise TopicUnknownError(f"Kafka does not tell of topic {topic}; `bookstream topics` creates it") from error
+
+    def new_batch(self, *, raw_names: bool = False) -> BatchBuilder:
+        """An empty batch. Its first record is taken whatever its size, so that a large one travels alone."""
+        return RawNameBatch(MAX_BATCH_BYTES) if raw_names else self._current.create_batch()
+
+    async def send(self, batch: BatchBuilder, topic: str, partition: int) -> None:
+        """Send and wait for the acknowledgement, without a limit of time; `KafkaError` is a final failure."""
+        while True:
+            try:
+                acknowledged = await self._current.send_batch(batch, topic, partition=partition)
+            except KafkaTimeoutError:
+                continue  # the batch was not taken in yet
+            await acknowledged
+            return
+
+    @property
+    def _current(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            raise RuntimeError("the producer is not started")
+        return self._producer
+
+    def _make(self) -> AIOKafkaProducer:
+        return AIOKafkaProducer(
+            client_id="bookstream-relay",
+            acks="all",
+            enable_idempotence=self._idempotent,
+            max_batch_size=MAX_BATCH_BYTES,
+            max_request_size=MAX_BATCH_BYTES,
+            **self._options,
+        )

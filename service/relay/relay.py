@@ -1,0 +1,155 @@
+"""The relay's loop: own the shard, read, send, delete; over again."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from service.backoff import Backoff
+from service.relay.lease import HEARTBEAT_SECONDS, LOST, Lease, held_lease, wait_for_event
+from service.relay.producer import Producer
+from service.relay.publish import Lane, Publisher
+from service.relay.window import Window
+
+log = logging.getLogger(__name__)
+
+_BUSY_SECONDS = 0.005
+_IDLE_SECONDS = 0.25
+_STOP_SECONDS = 10.0
+
+
+@dataclass(slots=True)
+class RelayHealth:
+    """Facts that the probes read; `problems` is what keeps rows of a partition waiting now."""
+
+    owner: bool = False
+    published: int = 0
+    last_beat: float | None = None
+    problems: dict[Lane, str] = field(default_factory=dict)
+
+    def beat(self) -> None:
+        """Note that the loop is alive and has PostgreSQL."""
+        self.last_beat = time.monotonic()
+
+    def beat_age(self) -> float | None:
+        """Seconds since the last beat; None before the first."""
+        return None if self.last_beat is None else time.monotonic() - self.last_beat
+
+
+class Relay:
+    """Publishes the outbox's rows in order; of several relays on a shard one does, the rest stand by.
+
+    Promised: every row is published at least once, and rows of one aggregate in the order of their numbers, provided
+    that whoever wrote the later one could only do so after the earlier one's transaction had ended (a version check).
+    A relay that has lost its session may have a batch under way while the next owner sends the same rows again.
+    """
+
+    def __init__(
+        self,
+        *,
+        database_url: str,
+        options: Mapping[str, Any],
+        wake: asyncio.Event,
+        prefix: str = "",
+        idempotent: bool = True,
+        shard: int = 0,
+    ) -> None:
+        self.health = RelayHealth()
+        self._database_url = database_url
+        self._wake = wake
+        self._shard = shard
+        self._stopping = asyncio.Event()
+        self._stopped_at = 0.0
+        self._producer = Producer(options, idempotent=idempotent)
+        self._publisher = Publisher(self._producer, prefix, self._give_up)
+
+    async def run(self) -> None:
+        """Relay until `stop` is called; outages of PostgreSQL and of Kafka are waited for."""
+        try:
+            if not await self._unless_stopped(self._producer.start()):
+                return
+            backoff = Backoff()
+            while not self._stopping.is_set():
+                try:
+                    async with held_lease(self._database_url, self._shard, self._stopping, self.health.beat) as lease:
+                        if lease is not None:
+                            self.health.owner = True
+                            backoff.reset()
+                            await self._own(lease)
+                except LOST as error:
+                    log.warning("no session with PostgreSQL, nothing is sent: %r", error)
+                    await wait_for_event(self._stopping, backoff.next())
+                finally:
+                    self.health.owner = False
+        finally:
+            await self._producer.stop(_STOP_SECONDS)
+
+    def stop(self) -> None:
+        """Let `run` end after the batch under way, or without it when Kafka takes longer than 10 s."""
+        self._stopped_at = time.monotonic()
+        self._stopping.set()
+        self._wake.set()
+
+    async def _own(self, lease: Lease) -> None:
+        window = Window(lease.connection)
+        idle, backoff = _BUSY_SECONDS, Backoff(0.1, 5.0)
+        while not self._stopping.is_set():
+            self.health.beat()
+            self._wake.clear()
+            rows = await window.read()
+            if not rows:
+                await wait_for_event(self._wake, idle)
+                idle = min(idle * 2, _IDLE_SECONDS)
+                continue
+            idle = _BUSY_SECONDS
+            outcome = await self._publisher.publish(rows, lease)
+            if outcome.confirmed:
+                await window.delete(outcome.confirmed)
+                self.health.published += len(outcome.confirmed)
+            self._tell(outcome.problems)
+            if outcome.failed:
+                await self._alive(lease, self._producer.replace())
+            if outcome.confirmed:
+                backoff.reset()
+            elif outcome.problems:
+                window.widen()
+                await self._alive(lease, asyncio.sleep(backoff.next()))
+            if not outcome.problems:
+                window.narrow()
+
+    def _tell(self, problems: Mapping[Lane, str]) -> None:
+        for lane, problem in problems.items():
+            if self.health.problems.get(lane) != problem:
+                log.error("%s", problem)
+        self.health.problems = dict(problems)
+
+    async def _alive(self, lease: Lease, work: Coroutine[Any, Any, None]) -> None:
+        """Do what may take long while the lease is shown alive; it is finished even when the lease is lost."""
+        task = asyncio.create_task(work)
+        try:
+            while not task.done() and not self._give_up():
+                await asyncio.wait([task], timeout=HEARTBEAT_SECONDS)
+                await lease.beat()
+        finally:
+            await self._unless_stopped(task)
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, None] | asyncio.Task[None]) -> bool:
+        """Finish the work, or cancel it when it is time to stop; whether it was finished."""
+        task = work if isinstance(work, asyncio.Task) else asyncio.create_task(work)
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait([task, stopping], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            if not task.done():
+                task.cancel()
+            await asyncio.gather(task, stopping, return_exceptions=True)
+        if task.cancelled():
+            return False
+        task.result()
+        return True
+
+    def _give_up(self) -> bool:
+        return self._stopping.is_set() and time.monotonic() - self._stopped_at > _STOP_SECONDS
