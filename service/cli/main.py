@@ -18,7 +18,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "send": "Publishes commands from a file or standard input and waits for outcomes.",
         "tail": "Follows events, results and dead letters.",
         "graph": "Prints and draws state graphs.",
-        "schemas": "Writes the JSON Schemas of the contract.",
+        "schemas": "Writes JSON Schemas and the AsyncAPI document.",
     }
 )
 

@@ -1,0 +1,80 @@
+"""Where Kafka is: the options that commands share, and what is said when it does not answer."""
+
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from service.consume.ready import missing_topics
+from service.errors import SettingsError
+from service.settings import load_settings
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A cluster, and the prefix of the service's topics on it."""
+
+    bootstrap: str
+    prefix: str
+
+    @property
+    def options(self) -> dict[str, str]:
+        """What every client of the cluster is given."""
+        return {"bootstrap_servers": self.bootstrap}
+
+
+def kafka_options(command: Decorated) -> Decorated:
+    """Adds --bootstrap and --prefix to a command."""
+    bootstrap = click.option(
+        "--bootstrap", metavar="HOST:PORT", help="Address of Kafka.  [default: BOOKSTREAM_KAFKA_BOOTSTRAP]"
+    )
+    prefix = click.option("--prefix", help="Prefix of the topics.  [default: BOOKSTREAM_TOPIC_PREFIX]")
+    return bootstrap(prefix(command))
+
+
+def find_target(bootstrap: str | None, prefix: str | None) -> Target:
+    """Takes the options where they are given and the settings elsewhere; a wrong one is wrong use."""
+    given = {"kafka_bootstrap": bootstrap, "topic_prefix": prefix}
+    try:
+        settings = load_settings(**{name: value for name, value in given.items() if value is not None})
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from error
+    return Target(settings.kafka_bootstrap, settings.topic_prefix)
+
+
+async def require_topics(target: Target, topics: Sequence[str]) -> None:
+    """Fails with a remedy where Kafka does not answer or lacks one of the topics (logical names)."""
+    # Without a handler of its own the library's every attempt to connect would be a line on the screen.
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+    try:
+        missing = await missing_topics(target.options, [target.prefix + name for name in topics])
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise click.ClickException(
+            f"Kafka at {target.bootstrap} does not answer; set --bootstrap or BOOKSTREAM_KAFKA_BOOTSTRAP ({error})"
+        ) from error
+    if missing:
+        raise click.ClickException(
+            f"Kafka at {target.bootstrap} lacks the topics {', '.join(missing)}; `bookstream topics` creates them, "
+            "and --prefix says what their names begin with"
+        )
+
+
+@asynccontextmanager
+async def producing(target: Target) -> AsyncIterator[AIOKafkaProducer]:
+    """Yields a producer; what it was given is delivered at the end.
+
+    It is not idempotent, since the service is: a record that a retry doubled is answered as the repeat it is.
+    """
+    producer = AIOKafkaProducer(client_id="bookstream-send", acks="all", linger_ms=2, **target.options)
+    await producer.start()
+    try:
+        yield producer
+    finally:
+        await producer.stop()
