@@ -6,17 +6,22 @@ import asyncpg
 import click
 
 from service.errors import ServiceError
+from service.graphs.loader import load_graphs
 from service.settings import load_settings
 from service.store import migrate as migrations
+from service.store.graph_revision import settle_graphs
 
 
 @click.command()
 @click.option("--check", is_flag=True, help="Only tell what is missing; exit code 1 when something is.")
 def migrate(check: bool) -> None:
     """Bring the database to this version; safe to run by several at once."""
-    url = load_settings().database_url.get_secret_value()
+    settings = load_settings()
+    url = settings.database_url.get_secret_value()
     try:
         names = asyncio.run(migrations.check(url) if check else migrations.migrate(url))
+        if not (check and names):
+            asyncio.run(settle_graphs(url, load_graphs(settings.graphs_dir), record=not check))
     except (asyncpg.PostgresError, OSError, TimeoutError) as error:
         raise ServiceError(f"the database can't be migrated: {error}; look at BOOKSTREAM_DATABASE_URL") from error
     for name in names:
