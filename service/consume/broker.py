@@ -37,17 +37,7 @@ def build_broker(
 
     `handle` must not raise: FastStream swallows exceptions of handlers and goes on behind the batch.
     """
-    broker = KafkaBroker(
-        bootstrap,
-        security=security,
-        client_id="bookstream",
-        consumer_only=True,
-        allow_auto_create_topics=False,
-        graceful_timeout=_GRACEFUL_SECONDS,
-        apply_types=False,
-        logger=logging.getLogger("service.consume.faststream"),
-        log_level=logging.DEBUG,
-    )
+    broker = _make_broker(bootstrap, security)
     subscriber = broker.subscriber(
         *topics,
         group_id=group_id,
@@ -76,6 +66,20 @@ def build_broker(
         await handle(message.raw_message)
 
     return broker, lambda: _consumer_of(subscriber)
+
+
+def _make_broker(bootstrap: str, security: BaseSecurity | None) -> KafkaBroker:
+    return KafkaBroker(
+        bootstrap,
+        security=security,
+        client_id="bookstream",
+        consumer_only=True,
+        allow_auto_create_topics=False,
+        graceful_timeout=_GRACEFUL_SECONDS,
+        apply_types=False,
+        logger=logging.getLogger("service.consume.faststream"),
+        log_level=logging.DEBUG,
+    )
 
 
 def _consumer_of(subscriber: BatchSubscriber) -> AIOKafkaConsumer | None:

@@ -1,8 +1,8 @@
 """Lets records with header names that are not UTF-8 be consumed.
 
 Kafka's protocol calls a header name a string, and the broker stores whatever bytes come. aiokafka decodes names
-strictly while it unpacks a fetched batch, so one hostile record fails every fetch of its partition for ever, and with it
-the poll of all others. `install` puts a wrapper round the fetcher's parser: a batch that the fast parser cannot
+strictly while it unpacks a fetched batch, so one hostile record fails every fetch of its partition for ever, and with
+it the poll of all others. `install` puts a wrapper round the fetcher's parser: a batch that the fast parser cannot
 decode is read again by aiokafka's own Python parser over a buffer that decodes leniently (surrogate escapes, PEP 383).
 """
 

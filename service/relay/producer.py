@@ -35,6 +35,7 @@ class Producer:
         self._options = options
         self._idempotent = idempotent
         self._producer: AIOKafkaProducer | None = None
+        self._unknown: set[str] = set()
 
     async def start(self) -> None:
         """Connect, however long it takes."""
@@ -61,6 +62,7 @@ class Producer:
         With a limit, an outage may leave rows behind that are delivered or not; only for the end of the process.
         """
         producer, self._producer = self._producer, None
+        self._unknown.clear()
         if producer is None:
             return
         try:
@@ -76,12 +78,20 @@ class Producer:
         await self.start()
 
     async def partitions(self, topic: str) -> int:
-        """Number of partitions of a topic; `TopicUnknownError` when it cannot be found out soon."""
+        """Number of partitions of a topic; `TopicUnknownError` when it is not known, a second later the first time."""
+        client = self._current.client
+        known = client.cluster.partitions_for_topic(topic)
+        if known is None and topic in self._unknown:
+            client.force_metadata_update()
+            raise TopicUnknownError(_unknown(topic))
         try:
             async with asyncio.timeout(_METADATA_TIMEOUT):
-                return len(await self._current.partitions_for(topic))
+                count = len(known or await self._current.partitions_for(topic))
         except (KafkaError, TimeoutError) as error:
-            raise TopicUnknownError(f"Kafka does not tell of topic {topic}; `bookstream topics` creates it") from error
+            self._unknown.add(topic)
+            raise TopicUnknownError(_unknown(topic)) from error
+        self._unknown.discard(topic)
+        return count
 
     def new_batch(self, *, raw_names: bool = False) -> BatchBuilder:
         """An empty batch. Its first record is taken whatever its size, so that a large one travels alone."""
@@ -112,3 +122,7 @@ class Producer:
             max_request_size=MAX_BATCH_BYTES,
             **self._options,
         )
+
+
+def _unknown(topic: str) -> str:
+    return f"Kafka does not tell of topic {topic}; `bookstream topics` creates it"

@@ -18,8 +18,6 @@ from service.relay.window import Row
 log = logging.getLogger(__name__)
 
 _HOLD_SECONDS = 2.0
-# Asking for an unknown topic takes a second in which nothing else is sent.
-_TOPIC_HOLD_SECONDS = 10.0
 
 Lane = tuple[str, int]
 
@@ -111,7 +109,7 @@ class Publisher:
             try:
                 return await self._producer.partitions(self._prefix + topic)
             except TopicUnknownError as error:
-                hold = _Hold(time.monotonic() + _TOPIC_HOLD_SECONDS, str(error))
+                hold = _Hold(time.monotonic() + _HOLD_SECONDS, str(error))
         self._holds[lane] = hold
         outcome.problems[lane] = hold.problem
         return 0

@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 _BUSY_SECONDS = 0.005
 _IDLE_SECONDS = 0.25
+_HELD_SECONDS = 0.5
 _STOP_SECONDS = 10.0
 
 
@@ -60,6 +61,7 @@ class Relay:
         self._database_url = database_url
         self._wake = wake
         self._shard = shard
+        self._backoff = Backoff()
         self._stopping = asyncio.Event()
         self._stopped_at = 0.0
         self._producer = Producer(options, idempotent=idempotent)
@@ -70,21 +72,20 @@ class Relay:
         try:
             if not await self._unless_stopped(self._producer.start()):
                 return
-            backoff = Backoff()
             while not self._stopping.is_set():
                 try:
                     async with held_lease(self._database_url, self._shard, self._stopping, self.health.beat) as lease:
                         if lease is not None:
                             self.health.owner = True
-                            backoff.reset()
                             await self._own(lease)
                 except LOST as error:
                     log.warning("no session with PostgreSQL, nothing is sent: %r", error)
-                    await wait_for_event(self._stopping, backoff.next())
+                    await wait_for_event(self._stopping, self._backoff.next())
                 finally:
                     self.health.owner = False
         finally:
-            await self._producer.stop(_STOP_SECONDS)
+            since_stop = time.monotonic() - self._stopped_at if self._stopping.is_set() else 0.0
+            await self._producer.stop(max(1.0, _STOP_SECONDS - since_stop))
 
     def stop(self) -> None:
         """Let `run` end after the batch under way, or without it when Kafka takes longer than 10 s."""
@@ -94,11 +95,12 @@ class Relay:
 
     async def _own(self, lease: Lease) -> None:
         window = Window(lease.connection)
-        idle, backoff = _BUSY_SECONDS, Backoff(0.1, 5.0)
+        idle = _BUSY_SECONDS
         while not self._stopping.is_set():
             self.health.beat()
             self._wake.clear()
             rows = await window.read()
+            self._backoff.reset()
             if not rows:
                 await wait_for_event(self._wake, idle)
                 idle = min(idle * 2, _IDLE_SECONDS)
@@ -111,11 +113,9 @@ class Relay:
             self._tell(outcome.problems)
             if outcome.failed:
                 await self._alive(lease, self._producer.replace())
-            if outcome.confirmed:
-                backoff.reset()
-            elif outcome.problems:
+            if outcome.problems and not outcome.confirmed:
                 window.widen()
-                await self._alive(lease, asyncio.sleep(backoff.next()))
+                await wait_for_event(self._wake, _HELD_SECONDS)
             if not outcome.problems:
                 window.narrow()
 
