@@ -18,6 +18,7 @@ from faststream import FastStream
 
 from service.clock.clock import Clock
 from service.consume.consumer import Consumer
+from service.consume.quiet import quieten
 from service.errors import SchemaMismatch, SettingsError
 from service.graphs.loader import load_graphs
 from service.handle.batch import BatchTransaction
@@ -110,6 +111,7 @@ def _consumer(settings: Settings, pool: "asyncpg.Pool[Any]", wake: Callable[[], 
 def _application(settings: Settings, parts: Parts, pool: "asyncpg.Pool[Any]") -> FastStream:
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
+        quieten()
         probes = probe_server(
             settings.http_host, settings.http_port, {"/livez": parts.not_live, "/readyz": parts.not_ready}
         )

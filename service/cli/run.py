@@ -1,6 +1,7 @@
 """`bookstream run`: the service itself."""
 
 import asyncio
+import gc
 
 import click
 import uvloop
@@ -36,4 +37,12 @@ async def _run(settings: Settings, roles: frozenset[str]) -> None:
 
     set_up_logs(settings.log_level)
     app, _ = build_app(settings, roles)
+    _spare_the_garbage_collector()
     await app.run()
+
+
+def _spare_the_garbage_collector() -> None:
+    """Modules and caches live for ever, and a batch makes many objects at once that all die with it."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)

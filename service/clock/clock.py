@@ -9,11 +9,12 @@ from typing import Final
 
 from service.backoff import Backoff
 from service.clock.due import send_due
-from service.relay.lease import LOST, held_lease, wait_for_event
+from service.store.lease import LOST, held_lease, wait_for_event
 
 log = logging.getLogger(__name__)
 
-CLOCK_SHARD: Final = 1_000
+# Beside the numbers of the relay's shards.
+CLOCK_LOCK: Final = 1_000
 IDLE_SECONDS: Final = 0.5
 BUSY_SECONDS: Final = 0.02
 
@@ -45,7 +46,9 @@ class Clock:
         backoff = Backoff()
         while not self._stopping.is_set():
             try:
-                async with held_lease(self._database_url, CLOCK_SHARD, self._stopping, self.health.beat) as lease:
+                async with held_lease(
+                    self._database_url, "clock", CLOCK_LOCK, self._stopping, self.health.beat
+                ) as lease:
                     if lease is not None:
                         self.health.owner = True
                         backoff.reset()

@@ -10,10 +10,10 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from service.relay.headers import parse_headers
-from service.relay.lease import HEARTBEAT_SECONDS, Lease
 from service.relay.partitioner import partition
 from service.relay.producer import Producer, TopicUnknownError
 from service.relay.window import Row
+from service.store.lease import HEARTBEAT_SECONDS, Lease
 
 log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from service.backoff import Backoff
-from service.relay.lease import HEARTBEAT_SECONDS, LOST, Lease, held_lease, wait_for_event
 from service.relay.producer import Producer
 from service.relay.publish import Lane, Publisher
 from service.relay.window import Window
+from service.store.lease import HEARTBEAT_SECONDS, LOST, Lease, held_lease, wait_for_event
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,9 @@ class Relay:
                 return
             while not self._stopping.is_set():
                 try:
-                    async with held_lease(self._database_url, self._shard, self._stopping, self.health.beat) as lease:
+                    async with held_lease(
+                        self._database_url, "relay", self._shard, self._stopping, self.health.beat
+                    ) as lease:
                         if lease is not None:
                             self.health.owner = True
                             await self._own(lease)

@@ -1,4 +1,4 @@
-"""Who may publish: the session that holds an advisory lock, as long as that session lives."""
+"""Who of several may work: the session that holds an advisory lock, as long as that session lives."""
 
 import asyncio
 import logging
@@ -14,8 +14,7 @@ HEARTBEAT_SECONDS = 1.0
 _TRY_AGAIN_SECONDS = 1.0
 _LOCK_CLASS = 0x626F6F6B  # "book"
 _SESSION = {
-    "application_name": "bookstream relay",
-    # A lost DELETE only repeats a publication.
+    # What is lost with a crash is only repeated: a publication, or a timer that is sent.
     "synchronous_commit": "off",
     # Ends the session of an owner that was frozen or cut off, and with it the lock. The owner beats faster.
     "idle_session_timeout": "10s",
@@ -38,17 +37,22 @@ class Lease:
 
 @asynccontextmanager
 async def held_lease(
-    database_url: str, shard: int, stopping: asyncio.Event, note: Callable[[], None]
+    database_url: str, role: str, number: int, stopping: asyncio.Event, note: Callable[[], None]
 ) -> AsyncIterator[Lease | None]:
-    """Wait until the shard's lock is ours; it is given back at the end. None when `stopping` was set before.
+    """Wait until the role's lock of this number is ours; given back at the end. None when `stopping` was set before.
 
     Raises one of `LOST` when PostgreSQL is away. The address must lead to a session of its own, not through a pool that
     shares sessions between transactions.
     """
-    connection = await asyncpg.connect(database_url, timeout=5.0, command_timeout=5.0, server_settings=_SESSION)
+    connection = await asyncpg.connect(
+        database_url,
+        timeout=5.0,
+        command_timeout=5.0,
+        server_settings={**_SESSION, "application_name": f"bookstream {role}"},
+    )
     try:
-        if await _acquire(connection, shard, stopping, note):
-            log.info("this relay owns shard %d", shard)
+        if await _acquire(connection, role, number, stopping, note):
+            log.info("this process is the active %s", role)
             yield Lease(connection, note)
         else:
             yield None
@@ -57,15 +61,19 @@ async def held_lease(
 
 
 async def _acquire(
-    connection: "asyncpg.Connection[asyncpg.Record]", shard: int, stopping: asyncio.Event, note: Callable[[], None]
+    connection: "asyncpg.Connection[asyncpg.Record]",
+    role: str,
+    number: int,
+    stopping: asyncio.Event,
+    note: Callable[[], None],
 ) -> bool:
     waiting = False
     while not stopping.is_set():
-        if await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", _LOCK_CLASS, shard):
+        if await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", _LOCK_CLASS, number):
             return True
         note()
         if not waiting:
-            log.info("another relay owns shard %d; this one stands by", shard)
+            log.info("another process is the active %s; this one stands by", role)
             waiting = True
         await wait_for_event(stopping, _TRY_AGAIN_SECONDS)
     return False
