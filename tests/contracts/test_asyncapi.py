@@ -1,13 +1,18 @@
 """The AsyncAPI document: committed as generated, whole, and its references lead somewhere."""
 
+import json
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import jsonschema
+import pytest
 
 from schemas.asyncapi import MESSAGES_OF, RECEIVED, SENT, asyncapi, asyncapi_text
 from schemas.generate import MESSAGES
 from schemas.headers import TOPICS
 from tests.contracts.catalogue import ROOT
+from tests.support.node import installed, node
 
 
 def _references(node: Any) -> list[str]:
@@ -56,3 +61,28 @@ def test_headers_of_a_command_are_what_a_sender_must_set() -> None:
     for name in least:
         wrong = {key: value for key, value in least.items() if key != name}
         assert list(jsonschema.Draft7Validator(schema).iter_errors(wrong))
+
+
+def _parse(document: Path) -> subprocess.CompletedProcess[str]:
+    package = Path(__file__).parent / "asyncapi"
+    command = [node(), str(package / "check.js"), str(document), str(installed(package))]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.node
+@pytest.mark.timeout(400)
+def test_the_official_parser_takes_the_document() -> None:
+    """AsyncAPI's own parser finds nothing wrong."""
+    run = _parse(ROOT / "asyncapi.json")
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.node
+@pytest.mark.timeout(400)
+def test_the_official_parser_can_refuse(tmp_path: Path) -> None:
+    """A document that names a channel which isn't there is refused, so the check above can fail."""
+    document = asyncapi()
+    document["operations"]["send-booking-events"]["channel"]["$ref"] = "#/channels/nowhere"
+    broken = tmp_path / "asyncapi.json"
+    broken.write_text(json.dumps(document), encoding="utf-8")
+    assert _parse(broken).returncode == 1

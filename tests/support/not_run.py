@@ -1,4 +1,4 @@
-"""Tests that need a real Kafka are left out where there is none, and the run says so at its very end."""
+"""Tests that need what this machine has not are left out, and the run says so at its very end."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Generator
@@ -8,6 +8,7 @@ import pytest
 
 from tests.support import kafka as kafka_support
 from tests.support.kafka_jars import fetch_jars
+from tests.support.node import node
 from tests.support.stack import NotHereError, real_kafka_is_owed
 
 _FOLDERS = frozenset({"kafka", "e2e"})
@@ -30,6 +31,7 @@ class NotRun:
             return
         self._leave_out(items, _needs_kafka, _why_no_kafka)
         self._leave_out(items, _needs_nodes, _why_no_nodes)
+        self._leave_out(items, _needs_node_js, _why_no_node_js)
         if self._left_out:
             config.hook.pytest_deselected(items=self._left_out)
 
@@ -55,12 +57,12 @@ class NotRun:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if not self._left_out or not isinstance(reporter, pytest.TerminalReporter):
             return
-        reporter.write_line("not run, since they need a real Apache Kafka:")
+        reporter.write_line("not run, since they need what this machine does not have:")
         for path, count in _by_file(self._left_out).items():
             reporter.write_line(f"  {path}: {count}")
         for reason in self._reasons:
             reporter.write_line(f"why: {reason}")
-        reporter.write_line(f"remedy: {kafka_support.REMEDY}")
+        reporter.write_line(f"remedy: {kafka_support.REMEDY}; Node.js with npm for the AsyncAPI parser")
         if owed:
             reporter.write_line("CI or BROKER=kafka asks for them, so this run has failed", red=True)
         reporter.write_line(f"{len(self._left_out)} not run")
@@ -86,6 +88,18 @@ def _why_no_nodes() -> str | None:
         fetch_jars()
     except NotHereError as reason:
         return f"three nodes of Apache Kafka: {reason}"
+    return None
+
+
+def _needs_node_js(item: pytest.Item) -> bool:
+    return item.get_closest_marker("node") is not None
+
+
+def _why_no_node_js() -> str | None:
+    try:
+        node()
+    except NotHereError as reason:
+        return f"the official AsyncAPI parser: {reason}"
     return None
 
 
