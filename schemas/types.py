@@ -17,6 +17,9 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 MAX_INT: Final = 2**63 - 1
 MAX_ID: Final = 64
 MAX_TEXT: Final = 500
+MAX_LONG_TEXT: Final = 2000
+# How many characters normalisation makes one of at most; longer texts are refused before it, as it takes long then.
+MAX_COMPOSED: Final = 4
 MAX_MONEY: Final = 30
 MAX_DECIMALS: Final = 4
 MAX_EMAIL: Final = 254
@@ -90,7 +93,7 @@ def text(max_length: int, min_length: int = 0) -> Rule:
     def check(value: Any) -> str:
         if type(value) is not str:
             raise _wrong("text_type", "must be a text")
-        cleaned = clean_text(value)
+        cleaned = clean_text(value) if len(value) <= max_length * MAX_COMPOSED else value
         if not min_length <= len(cleaned) <= max_length:
             raise _wrong("text_length", "must have {min} to {max} characters", {"min": min_length, "max": max_length})
         return cleaned
@@ -210,6 +213,8 @@ def _json(value: Any, depth: int = 0) -> Any:
         raise _wrong("json_depth", "must not be nested more than {max} deep", {"max": MAX_DEPTH})
     kind = type(value)
     if kind is str:
+        if len(value) > MAX_LONG_TEXT * MAX_COMPOSED:
+            raise _wrong("text_length", "must have at most {max} characters", {"max": MAX_LONG_TEXT})
         return clean_text(value)
     if kind is list:
         return [_json(item, depth + 1) for item in value]

@@ -61,6 +61,7 @@ class Outgoing:
 def read_line(text: str, number: int, *, source: str = DEFAULT_SOURCE, reply: bool = True) -> Outgoing | Remark:
     """Reads one line; `source` and `reply` stand where it says nothing. Raises LineError."""
     try:
+        text.encode()
         line = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise LineError(f"no JSON: {error}") from error

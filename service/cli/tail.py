@@ -71,7 +71,7 @@ def tail(
       bookstream tail
       bookstream tail --key b-1001 --from-beginning --idle 1
       bookstream tail --json --account acc-1 | jq .value.to_state
-    """
+    """  # noqa: D301 (click reads the escape)
     target = find_target(bootstrap, prefix)
     wanted = Wanted(account, key, count, idle)
     try:

@@ -2,13 +2,13 @@
 
 import base64
 import binascii
-import unicodedata
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from schemas.types import canonical_instant
-from service.decode.headers import Headers
+from service.decode.headers import MAX_NAME, Headers, is_control, shown
 from service.decode.json_value import NotJson, parse_json
 from service.domain.instants import instant
 from service.domain.model import Fault
@@ -18,6 +18,7 @@ from service.record import Record
 MAX_ATTRIBUTE = 500
 REQUIRED = ("id", "source", "type")
 STRUCTURED = "application/cloudevents+json"
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def open_envelope(record: Record, headers: Headers, reply_topics: frozenset[str]
             return DeadLetter(record, "not_an_object", "the CloudEvents envelope is not a JSON object")
         attributes = {name: item for name, item in content.items() if name not in ("data", "data_base64")}
         try:
-            data = _structured_data(content)
+            data, value = _structured_data(content, value)
         except NotJson as error:
             return DeadLetter(record, "invalid_json", f"data_base64 is not JSON: {error}"[:MAX_ATTRIBUTE])
     if missing := _missing(attributes):
@@ -60,17 +61,24 @@ def _binary_attributes(headers: Headers) -> dict[str, Any]:
     return {name[3:]: value for name, value in headers.values.items() if name.startswith("ce_")}
 
 
-def _structured_data(content: dict[str, Any]) -> Any:
+def _structured_data(content: dict[str, Any], value: bytes) -> tuple[Any, bytes]:
+    """Gives the data and the bytes that they are written in."""
     if "data_base64" not in content:
-        return content.get("data")
+        return content.get("data"), value
     try:
-        return parse_json(base64.b64decode(content["data_base64"], validate=True))
+        written = base64.b64decode(content["data_base64"], validate=True)
+        return parse_json(written), written
     except (binascii.Error, TypeError, ValueError) as error:
         raise NotJson(str(error)) from error
 
 
 def _missing(attributes: dict[str, Any]) -> str | None:
-    return next((n for n in REQUIRED if not isinstance(attributes.get(n), str) or not attributes[n]), None)
+    return next((name for name in REQUIRED if not _is_given(attributes.get(name))), None)
+
+
+def _is_given(value: Any) -> bool:
+    """Whether there is a text that an answer could name; one with lone surrogates can't be written."""
+    return isinstance(value, str) and value != "" and _SURROGATES.search(value) is None
 
 
 def _envelope(
@@ -79,7 +87,7 @@ def _envelope(
     faults = list(headers.faults)
     for name, value in attributes.items():
         if value is not None and (detail := _attribute_fault(value)):
-            faults.append(Fault("", f"ce_{name}: {detail}"))
+            faults.append(Fault("", f"ce_{shown(name, MAX_NAME)}: {detail}"))
     if attributes.get("specversion") != "1.0":
         faults.append(Fault("", "ce_specversion: expected 1.0"))
     if not _is_json(attributes.get("datacontenttype")):
@@ -94,8 +102,9 @@ def _envelope(
     if traceparent is None and structured:
         traceparent = _text(attributes, "traceparent")
     return Envelope(
-        attributes["id"],
-        attributes["source"],
+        # Only a fault makes these shorter or other than they were sent.
+        shown(attributes["id"], MAX_ATTRIBUTE),
+        shown(attributes["source"], MAX_ATTRIBUTE),
         attributes["type"],
         _text(attributes, "correlationid"),
         reply_to,
@@ -112,11 +121,7 @@ def _attribute_fault(value: Any) -> str | None:
         return "expected a text"
     if len(value) > MAX_ATTRIBUTE:
         return f"expected at most {MAX_ATTRIBUTE} characters"
-    return None if value.isprintable() or _clean(value) else "expected no control characters"
-
-
-def _clean(value: str) -> bool:
-    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in value)
+    return "expected no control characters" if not value.isprintable() and any(map(is_control, value)) else None
 
 
 def _text(attributes: dict[str, Any], name: str) -> str | None:
@@ -130,7 +135,8 @@ def _time(attributes: dict[str, Any], name: str, faults: list[Fault]) -> datetim
     if value is None:
         return None
     try:
-        return instant(canonical_instant(value))
+        # A longer one is a fault already; it must not be kept in the cache of instants either.
+        return instant(canonical_instant(value)) if _attribute_fault(value) is None else None
     except (ValueError, TypeError):
         faults.append(Fault("", f"ce_{name}: expected an RFC 3339 time with an offset"))
         return None

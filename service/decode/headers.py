@@ -1,10 +1,13 @@
 """Reads the headers of a record: names in any case, values as UTF-8, nothing twice."""
 
+import unicodedata
 from dataclasses import dataclass
 
 from service.domain.model import Fault
 from service.received import DeadLetter
 from service.record import Record
+
+MAX_NAME = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +21,7 @@ class Headers:
 def read_headers(record: Record) -> Headers | DeadLetter:
     """Decodes every header, known or not; of a repeated one the first stands and the rest is a fault."""
     values: dict[str, str] = {}
-    faults: tuple[Fault, ...] = ()
+    repeated: dict[str, None] = {}
     for name, value in record.headers:
         if value is None:
             continue
@@ -29,7 +32,18 @@ def read_headers(record: Record) -> Headers | DeadLetter:
             return DeadLetter(record, "header_not_utf8", f"header {name!r} is not UTF-8")
         lower = name.lower()
         if lower in values:
-            faults += (Fault("", f"header {lower} is repeated"),)
+            repeated[lower] = None
         else:
             values[lower] = text
-    return Headers(values, faults)
+    return Headers(values, tuple(Fault("", f"header {shown(name, MAX_NAME)} is repeated") for name in repeated))
+
+
+def shown(text: str, length: int) -> str:
+    """Gives what an answer shows of a text of the sender: at most `length` clean characters."""
+    cut = text if len(text) <= length else text[: length - 1] + "…"
+    return cut if cut.isprintable() else "".join("\ufffd" if is_control(each) else each for each in cut)
+
+
+def is_control(character: str) -> bool:
+    """Whether a character is a control character or a lone surrogate."""
+    return unicodedata.category(character) in ("Cc", "Cs")

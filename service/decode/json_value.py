@@ -5,14 +5,19 @@ standard library's slower way; both take the last of a member that is given twic
 """
 
 import json
+import math
 import re
-from typing import Any, Never
+from typing import Any, Final, Never
 
 import orjson
 
 _LONG_INTEGER = re.compile(rb"\d{19}")
 _FLOAT = re.compile(rb"\d(?:\.\d|[eE])")
-_MAX_DIGITS = 400
+_MAX_DIGITS: Final = 100
+# Stands for every number that is larger; not infinity, which would be written as null.
+_BEYOND: Final[int] = 10**_MAX_DIGITS
+# Half of what the interpreter's stack carries, so that whatever is parsed can be walked and written again.
+_MAX_DEPTH = 500
 
 
 class NotJson(ValueError):
@@ -21,22 +26,52 @@ class NotJson(ValueError):
 
 def parse_json(value: bytes) -> Any:
     """Gives the JSON value of UTF-8 bytes; raises NotJson."""
+    parsed = _parse(value)
+    if value.count(b"[") + value.count(b"{") > _MAX_DEPTH and _deeper_than(parsed, _MAX_DEPTH):
+        raise NotJson("nested too deep")
+    return parsed
+
+
+def _parse(value: bytes) -> Any:
     if _LONG_INTEGER.search(value) is None:
         try:
             return orjson.loads(value)
         except orjson.JSONDecodeError:
             pass
     try:
-        return json.loads(value.decode(), parse_int=_integer, parse_constant=_constant)
+        return json.loads(value.decode(), parse_int=_integer, parse_float=_float, parse_constant=_constant)
     except RecursionError as error:
         raise NotJson("nested too deep") from error
     except ValueError as error:
         raise NotJson(str(error)) from error
 
 
-def _integer(digits: str) -> int | float:
+def _deeper_than(value: Any, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit + 1):
+        level = [
+            item
+            for outer in level
+            if isinstance(outer, dict | list)
+            for item in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _integer(digits: str) -> int:
     """Keeps integers exact up to a length that no member allows; beyond it any number is as wrong as another."""
-    return int(digits) if len(digits) <= _MAX_DIGITS else float("inf")
+    return int(digits) if len(digits) <= _MAX_DIGITS else _beyond(digits)
+
+
+def _float(text: str) -> float | int:
+    number = float(text)
+    return number if math.isfinite(number) else _beyond(text)
+
+
+def _beyond(text: str) -> int:
+    return -_BEYOND if text.startswith("-") else _BEYOND
 
 
 def _constant(name: str) -> Never:
@@ -55,8 +90,9 @@ def canonical(value: Any, written: bytes) -> bytes:
 def _integral(value: Any) -> Any:
     if isinstance(value, float):
         return int(value) if value.is_integer() else value
+    # No comprehensions: on Python 3.11 each would take a frame of the stack beside ours.
     if isinstance(value, dict):
-        return {name: _integral(item) for name, item in value.items()}
+        return dict(zip(value, map(_integral, value.values()), strict=True))
     if isinstance(value, list):
-        return [_integral(item) for item in value]
+        return list(map(_integral, value))
     return value

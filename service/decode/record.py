@@ -1,7 +1,7 @@
 """Decodes one record, step by step in the order of the contract's guards."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +17,10 @@ from service.received import DeadLetter, Envelope, Question, Received
 from service.record import Record
 
 MAX_VALUE_BYTES = 256 * 1024
+MAX_FAULTS = 100
 NO_ACCOUNT = ""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST_MS = 253_402_300_799_999
 TOPIC_OF: Mapping[str, str] = {"booking": "booking-commands", "visit": "visit-commands"}
 
 
@@ -59,12 +62,15 @@ def decode(record: Record, reply_topics: frozenset[str]) -> Received | DeadLette
 def _question(
     record: Record, envelope: Envelope, data: dict[str, Any], kind: Kind, aggregate_id: str
 ) -> Question | Refused:
-    if not is_internal(record) and (refused := _wrong_channel(record, envelope, kind)):
-        return refused
+    channel = None if is_internal(record) else _wrong_channel(record, envelope, kind)
+    if channel and channel.reason is Reason.ACTOR_NOT_ALLOWED:
+        return channel
     body = read_body(envelope.type, data)
-    mismatch = None if record.key == aggregate_id.encode() else Fault(f"/{kind}_id", "expected to equal the record key")
-    if envelope.faults or mismatch or isinstance(body, Refused):
-        return _all_faults(envelope, mismatch, body if isinstance(body, Refused) else None)
+    refusals = [*_of_envelope(record, envelope, kind, aggregate_id), *([channel] if channel else [])]
+    if isinstance(body, Refused):
+        return _all_faults([*refusals, body])
+    if refusals:
+        return _all_faults(refusals)
     if unbuilt := not_built_yet(body):
         return unbuilt
     context = Context(
@@ -84,20 +90,21 @@ def _wrong_channel(record: Record, envelope: Envelope, kind: Kind) -> Refused | 
     return None
 
 
-def _all_faults(envelope: Envelope, mismatch: Fault | None, body: Refused | None) -> Refused:
+def _of_envelope(record: Record, envelope: Envelope, kind: Kind, aggregate_id: str) -> Iterable[Refused]:
+    if envelope.faults:
+        yield Refused(Reason.INVALID_FIELD, envelope.faults)
+    if record.key != aggregate_id.encode():
+        yield Refused(Reason.KEY_MISMATCH, (Fault(f"/{kind}_id", "expected to equal the record key"),))
+
+
+def _all_faults(refusals: Sequence[Refused]) -> Refused:
     """Puts everything that is wrong into one refusal; its reason is precise where all of it is of one kind."""
-    reasons = {Reason.INVALID_FIELD} if envelope.faults else set()
-    faults = envelope.faults
-    if mismatch:
-        reasons.add(Reason.KEY_MISMATCH)
-        faults += (mismatch,)
-    if body:
-        reasons.add(body.reason)
-        faults += body.faults
-    return Refused(reasons.pop() if len(reasons) == 1 else Reason.INVALID_FIELD, faults)
+    reasons = {refused.reason for refused in refusals}
+    faults = tuple(fault for refused in refusals for fault in refused.faults)
+    return Refused(reasons.pop() if len(reasons) == 1 else Reason.INVALID_FIELD, faults[:MAX_FAULTS])
 
 
 @lru_cache(maxsize=1024)
 def append_time(milliseconds: int) -> datetime:
-    """Gives the time at which the broker appended a record."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    """Gives the time at which the broker appended a record; one outside the calendar is the nearest within it."""
+    return EPOCH + timedelta(milliseconds=min(max(milliseconds, 0), LATEST_MS))

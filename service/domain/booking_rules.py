@@ -58,6 +58,19 @@ def _captures_too_much(fee: Members) -> bool:
     return authorized is not None and captured is not None and Decimal(captured) > Decimal(authorized)
 
 
+def check(
+    members: Members, given: Members, root: str, settings: Members, by_status: frozenset[str]
+) -> str | Refused | None:
+    """Checks the members, and resolves a status id that is given to a state; a refusal tells all that is wrong."""
+    found = faults(members, given, root)
+    if given.get("status_id") is None:
+        return Refused(Reason.INVALID_FIELD, found) if found else None
+    state = status_state(given["status_id"], settings, by_status, root)
+    if found:
+        return Refused(Reason.INVALID_FIELD, (*found, *(state.faults if isinstance(state, Refused) else ())))
+    return state
+
+
 def status_state(status_id: Any, settings: Members, by_status: frozenset[str], root: str) -> str | Refused | None:
     """Resolves a status id through the location's catalogue to a state, or None on graphs without such states.
 

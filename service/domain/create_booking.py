@@ -3,14 +3,33 @@
 from typing import Any
 
 from service.domain import group, slots, timers
-from service.domain.booking_rules import DEFAULTS, OBJECTS, faults, status_state
+from service.domain.booking_rules import DEFAULTS, OBJECTS, check, faults, status_state
 from service.domain.change import created
 from service.domain.commands import Context, CreateBooking
 from service.domain.graph import Graph
 from service.domain.location import existing_location
 from service.domain.merge import merge
-from service.domain.model import Accepted, Aggregate, Decision, Members, Reason, Refused, invalid
+from service.domain.model import Accepted, Aggregate, Decision, Fault, Members, Reason, Refused, invalid
 from service.domain.world import World
+
+
+def wrong_booking(world: World, command: CreateBooking) -> Refused | None:
+    """Refuses a body that is wrong in itself, together with what the location finds wrong with it."""
+    given = merge({}, command.booking, OBJECTS)
+    members = {**DEFAULTS, **given}
+    graph = None if command.graph is None else _graph(world, command.graph)
+    found = faults(members, given, "/booking")
+    if command.graph is not None and graph is None:
+        found = (Fault("/graph", f"expected one of {', '.join(booking_graphs(world))}"), *found)
+    if not found:
+        return None
+    location = world.find("location", command.location_id)
+    if location is not None:
+        by_status = graph.by_status if graph is not None else frozenset[str]()
+        checked = check(members, given, "/booking", location.snapshot, by_status)
+        if isinstance(checked, Refused):
+            found = tuple(dict.fromkeys((*found, *checked.faults)))
+    return Refused(Reason.INVALID_FIELD, found)
 
 
 def create_booking(world: World, command: CreateBooking, context: Context) -> Decision:
@@ -19,8 +38,8 @@ def create_booking(world: World, command: CreateBooking, context: Context) -> De
         return Refused(Reason.ALREADY_EXISTS)
     location = existing_location(world, command.location_id)
     settings = location.snapshot
-    graph = world.graphs.get(command.graph or settings["default_graph"])
-    if graph is None or graph.aggregate != "booking":
+    graph = _graph(world, settings["default_graph"] if command.graph is None else command.graph)
+    if graph is None:
         return invalid(("/graph", f"expected one of {', '.join(booking_graphs(world))}"))
     if refused := _check_owner(world, command, graph) or _check_groups(world, command):
         return refused
@@ -50,16 +69,18 @@ def create_booking(world: World, command: CreateBooking, context: Context) -> De
     return Accepted(change.after, (change,))
 
 
+def _graph(world: World, name: str) -> Graph | None:
+    graph = world.graphs.get(name)
+    return graph if graph is not None and graph.aggregate == "booking" else None
+
+
 def booking_graphs(world: World) -> list[str]:
     """Lists the graphs that bookings can follow."""
     return sorted(name for name, graph in world.graphs.items() if graph.aggregate == "booking")
 
 
 def _begin(command: CreateBooking, graph: Graph, settings: Members) -> dict[str, Any] | Refused:
-    given = merge({}, command.booking, OBJECTS)
-    members: dict[str, Any] = {**DEFAULTS, **given}
-    if found := faults(members, given, "/booking"):
-        return Refused(Reason.INVALID_FIELD, found)
+    members: dict[str, Any] = {**DEFAULTS, **merge({}, command.booking, OBJECTS)}
     state = graph.initial[0]
     if members["status_id"] is not None:
         resolved = status_state(members["status_id"], settings, graph.by_status, "/booking")

@@ -8,13 +8,28 @@ from service.domain.commands import Context, CreateVisit
 from service.domain.customer import derive_customer_id, is_identified
 from service.domain.graph import Graph
 from service.domain.location import existing_location
-from service.domain.model import Accepted, Aggregate, Decision, Members, Reason, Refused, invalid
+from service.domain.model import Accepted, Aggregate, Decision, Fault, Members, Reason, Refused
 from service.domain.moves import Already, Move, Wish, find_move, moved_members
 from service.domain.visit_limit import over_limit
 from service.domain.visit_rules import DEFAULTS, faults, merged_members
 from service.domain.world import World
 
 GRAPH = "waitlist"
+
+
+def wrong_visit(world: World, command: CreateVisit) -> Refused | None:
+    """Refuses a body that is wrong in itself, together with what the location finds wrong with it."""
+    given, _ = merged_members({}, command.visit)
+    members = {**DEFAULTS, **given}
+    nobody = not (command.customer_id or given.get("customer_id") or is_identified(given))
+    if not nobody and not faults(members, command.visit, "/visit", None, command.options):
+        return None
+    location = world.find("location", command.location_id)
+    settings = None if location is None else location.snapshot
+    unknown = (Fault("/customer_id", "expected customer_id, or contact data in visit"),) if nobody else ()
+    return Refused(
+        Reason.INVALID_FIELD, (*unknown, *faults(members, command.visit, "/visit", settings, command.options))
+    )
 
 
 def create_visit(world: World, command: CreateVisit, context: Context) -> Decision:
@@ -25,8 +40,6 @@ def create_visit(world: World, command: CreateVisit, context: Context) -> Decisi
     settings, graph = location.snapshot, world.graphs[GRAPH]
     given, deprecated = merged_members({}, command.visit)
     explicit = command.customer_id or given.get("customer_id")
-    if explicit is None and not is_identified(given):
-        return invalid(("/customer_id", "expected customer_id, or contact data in visit"))
     members: dict[str, Any] = {**DEFAULTS, **given}
     members["customer_id"] = explicit or derive_customer_id(context.account_id, members)
     if found := faults(members, command.visit, "/visit", settings, command.options):

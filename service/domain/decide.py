@@ -12,9 +12,9 @@ from service.domain.commands import (
     UpdateBooking,
     UpdateVisit,
 )
-from service.domain.create_booking import create_booking
-from service.domain.create_visit import create_visit
-from service.domain.location import configure_location
+from service.domain.create_booking import create_booking, wrong_booking
+from service.domain.create_visit import create_visit, wrong_visit
+from service.domain.location import configure_location, wrong_settings
 from service.domain.model import Aggregate, Decision, Kind, Reason, Refused
 from service.domain.state_action import state_action
 from service.domain.update_booking import update_booking
@@ -29,7 +29,9 @@ NOT_FOUND = {
 
 
 def decide(world: World, command: Command, context: Context) -> Decision:
-    """Decides one command: what it names must be there, at the version that is expected, then its own rules hold."""
+    """Decides one command: right in itself, what it names there, at the version expected, then its own rules hold."""
+    if wrong := _wrong(world, command):
+        return wrong
     kind, aggregate_id = target(command)
     found = world.find(kind, aggregate_id)
     if missing := _missing(world, command, found):
@@ -42,13 +44,28 @@ def decide(world: World, command: Command, context: Context) -> Decision:
         case CreateVisit():
             return create_visit(world, command, context)
         case ConfigureLocation():
-            return configure_location(world, found, command, context)
+            return configure_location(found, command, context)
         case UpdateBooking():
             return update_booking(world, _there(found), command, context)
         case UpdateVisit():
             return update_visit(world, _there(found), command, context)
         case StateAction():
             return state_action(world, _there(found), command, context)
+        case _:
+            assert_never(command)
+
+
+def _wrong(world: World, command: Command) -> Refused | None:
+    """Refuses what the body alone shows to be wrong, as if it were a member of the wrong type."""
+    match command:
+        case CreateBooking():
+            return wrong_booking(world, command)
+        case CreateVisit():
+            return wrong_visit(world, command)
+        case ConfigureLocation():
+            return wrong_settings(world, command)
+        case UpdateBooking() | UpdateVisit() | StateAction():
+            return None
         case _:
             assert_never(command)
 

@@ -9,10 +9,24 @@ from zoneinfo import ZoneInfo
 
 
 @lru_cache(maxsize=4096)
+def nearest_instant(date: str, timezone: str) -> datetime | None:
+    """Gives the instant (UTC) of a local time, a skipped one read as if the clock had not changed yet.
+
+    None where the calendar of instants ends.
+    """
+    try:
+        return datetime.fromisoformat(date).replace(tzinfo=ZoneInfo(timezone)).astimezone(UTC)
+    except OverflowError:
+        return None
+
+
+@lru_cache(maxsize=4096)
 def local_instant(date: str, timezone: str) -> datetime | None:
     """Gives the instant (UTC) of a local time, or None when the clock skips it."""
+    moment = nearest_instant(date, timezone)
+    if moment is None:
+        return None
     try:
-        moment = datetime.fromisoformat(date).replace(tzinfo=ZoneInfo(timezone)).astimezone(UTC)
         back = moment.astimezone(ZoneInfo(timezone)).replace(tzinfo=None)
     except OverflowError:
         return None

@@ -4,7 +4,7 @@ from typing import Any
 
 from service.domain.change import altered, created
 from service.domain.commands import ConfigureLocation, Context
-from service.domain.model import Accepted, Aggregate, Decision, Members, invalid
+from service.domain.model import Accepted, Aggregate, Decision, Members, Refused, invalid
 from service.domain.world import World
 
 POLICY_DEFAULTS: Members = {"can_edit": True, "can_cancel": True, "before_edit_minutes": 0, "max_changes": None}
@@ -22,16 +22,17 @@ DEFAULTS: Members = {
 }
 
 
-def configure_location(
-    world: World, location: Aggregate | None, command: ConfigureLocation, context: Context
-) -> Decision:
+def wrong_settings(world: World, command: ConfigureLocation) -> Refused | None:
+    """Refuses a default graph that bookings can't follow."""
+    name = command.settings.get("default_graph")
+    known = sorted(graph.name for graph in world.graphs.values() if graph.aggregate == "booking")
+    if name is None or name in known:
+        return None
+    return invalid(("/settings/default_graph", f"expected one of {', '.join(known)}"))
+
+
+def configure_location(location: Aggregate | None, command: ConfigureLocation, context: Context) -> Decision:
     """Begins a location, or changes its settings."""
-    default_graph = command.settings.get("default_graph")
-    if default_graph is not None:
-        graph = world.graphs.get(default_graph)
-        if graph is None or graph.aggregate != "booking":
-            known = ", ".join(sorted(g.name for g in world.graphs.values() if g.aggregate == "booking"))
-            return invalid(("/settings/default_graph", f"expected one of {known}"))
     members = merged_settings(DEFAULTS if location is None else location.snapshot, command.settings)
     if location is None:
         change = created("location", context.account_id, command.location_id, {**DEFAULTS, **members}, context.now)

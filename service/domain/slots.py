@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from service.domain.graph import Graph
 from service.domain.instants import instant
-from service.domain.local_time import local_instant
+from service.domain.local_time import nearest_instant
 from service.domain.model import KEEP_SLOTS, Aggregate, Members, Reason, Refused, Slot, Slots
 from service.domain.world import World
 
@@ -33,7 +33,8 @@ def visit_claim(visit: Members, graph: Graph, timezone: str) -> Claim | None:
     """Gives what a visit holds, or None; its date is on the location's clock."""
     if not (visit["resource_ids"] and visit["date"] and visit["duration"]) or graph.states[visit["state"]].final:
         return None
-    start = local_instant(visit["date"], timezone)
+    # The location's clock may skip the date since its time zone was changed; the visit holds its resources still.
+    start = nearest_instant(visit["date"], timezone)
     if start is None:
         return None
     end = min(start, datetime.max.replace(tzinfo=UTC) - timedelta(days=2)) + timedelta(seconds=visit["duration"])

@@ -23,19 +23,22 @@ def state_action(world: World, target: Aggregate, command: StateAction, context:
     own = act(world, target, wish, context)
     if isinstance(own, Refused):
         return own
-    changes = [own] if own else []
-    siblings: list[SiblingOutcome] = []
+    changes = {target.id: own} if own else {}
+    siblings: dict[str, SiblingOutcome] = {}
     if target.kind == "booking":
         asked = [(sibling, wish, context) for sibling in _bulk_siblings(world, target, command)]
         asked += _owned(world, target, own, context)
         for sibling, sibling_wish, asker in asked:
+            # One in both the group and the cascade changes once, and is reported once.
+            if sibling.id in changes:
+                continue
             outcome = act(world, sibling, sibling_wish, asker, replicated_from=target.id)
             if isinstance(outcome, Refused) and sibling_wish is wish and command.on_sibling_refusal == "abort":
                 return outcome
-            siblings.append(_report(sibling, outcome))
+            siblings[sibling.id] = _report(sibling, outcome)
             if isinstance(outcome, Changed):
-                changes.append(outcome)
-    return Accepted(own.after if own else target, tuple(changes), tuple(siblings))
+                changes[sibling.id] = outcome
+    return Accepted(own.after if own else target, tuple(changes.values()), tuple(siblings.values()))
 
 
 def act(

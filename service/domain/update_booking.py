@@ -3,7 +3,7 @@
 from typing import Any
 
 from service.domain import slots, timers
-from service.domain.booking_rules import OBJECTS, faults, status_state
+from service.domain.booking_rules import OBJECTS, check
 from service.domain.change import BOOKKEEPING, altered
 from service.domain.commands import Context, UpdateBooking
 from service.domain.graph import Graph
@@ -23,17 +23,18 @@ def update_booking(world: World, booking: Aggregate, command: UpdateBooking, con
     if refused := access(graph, old["state"], context.actor) or _status_frozen(graph, old, command.patch):
         return refused
     merged = merge(old, command.patch, OBJECTS)
-    real = any(old[name] != value for name, value in merged.items())
+    new_location: str = merged["location_id"] if "location_id" in merged else old["location_id"]
+    members = _resolve(merged, command.patch, old, graph, existing_location(world, new_location).snapshot)
+    wanted = merged if isinstance(members, Refused) else members
+    real = any(old[name] != value for name, value in wanted.items())
     if context.actor.bound_by_policy:
         if reason := forbids_edit(old, settings, context.now):
             return Refused(reason)
         if real and budget_spent(old):
             return Refused(Reason.MAX_CHANGES)
-    new_location: str = merged["location_id"] if "location_id" in merged else old["location_id"]
-    members = _resolve(merged, command.patch, old, graph, existing_location(world, new_location).snapshot)
     if isinstance(members, Refused):
         return members
-    if not real and all(old[name] == value for name, value in members.items()):
+    if not real:
         return Accepted(booking)
     return _change(world, booking, members, command, context, graph)
 
@@ -49,15 +50,10 @@ def _resolve(
     merged: dict[str, Any], patch: Members, old: Members, graph: Graph, settings: Members
 ) -> dict[str, Any] | Refused:
     """Checks the merged members and adds the state that a status id stands for."""
-    if found := faults({**old, **merged} if merged else old, patch, "/patch"):
-        return Refused(Reason.INVALID_FIELD, found)
-    if patch.get("status_id") is not None:
-        state = status_state(patch["status_id"], settings, graph.by_status, "/patch")
-        if isinstance(state, Refused):
-            return state
-        if state is not None:
-            merged = {**merged, "state": state}
-    return merged
+    state = check({**old, **merged}, patch, "/patch", settings, graph.by_status)
+    if isinstance(state, Refused):
+        return state
+    return merged if state is None else {**merged, "state": state}
 
 
 def _change(

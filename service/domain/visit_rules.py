@@ -73,14 +73,19 @@ def _successors(given: Members) -> dict[str, Any]:
     return mapped
 
 
-def faults(members: Members, given: Members, root: str, settings: Members, options: Members) -> tuple[Fault, ...]:
-    """Checks the members as they are after a command that gave `given` under the pointer `root`."""
+def faults(
+    members: Members, given: Members, root: str, settings: Members | None, options: Members
+) -> tuple[Fault, ...]:
+    """Checks the members as they are after a command that gave `given` under the pointer `root`.
+
+    Without the settings of the location its date can't be judged.
+    """
     found: list[Fault] = []
     starts_at, ends_at = members["starts_at"], members["ends_at"]
     both = ("starts_at" in given or "ends_at" in given) and starts_at is not None and ends_at is not None
     if both and instant(ends_at) <= instant(starts_at):
         found.append(Fault(f"{root}/ends_at", "expected an instant after starts_at"))
-    if given.get("date") is not None and (detail := _date_fault(given["date"], settings, options)):
+    if given.get("date") is not None and settings and (detail := _date_fault(given["date"], settings, options)):
         found.append(Fault(f"{root}/date", detail))
     if given.get("metadata") and len(members["metadata"]) > MAX_METADATA:
         found.append(Fault(f"{root}/metadata", f"expected at most {MAX_METADATA} keys after the merge"))

@@ -4,6 +4,7 @@
   are locked in the order of their keys instead.
 - A statement that the database refuses for its data (a constraint, a value it can't hold): the run is halved until
   the command that breaks it stands alone and is answered with `internal_error`; its neighbours are applied.
+  So is a run whose claims don't settle.
 """
 
 import logging
@@ -19,6 +20,7 @@ from service.handle.decided import Decided
 from service.handle.dedupe import memory_key, recall, remember
 from service.handle.fold import Fold
 from service.handle.load import load
+from service.handle.load_visits import count_active_visits
 from service.handle.loaded import Loaded
 from service.handle.save import Lost, save
 from service.handle.slots import load_holdings
@@ -31,6 +33,10 @@ log = logging.getLogger(__name__)
 OPTIMISTIC_ROUNDS: Final = 3
 LOCKED_ROUNDS: Final = 3
 CLAIM_ROUNDS: Final = 10
+
+
+class ClaimsUnsettledError(Exception):
+    """Commands that build on each other's refusals claim something new in every round; fewer of them settle."""
 
 
 class Attempt:
@@ -47,12 +53,12 @@ class Attempt:
         try:
             async with self._connection.transaction():
                 return await self._race(commands)
-        except DATA_ERRORS as error:
+        except (*DATA_ERRORS, ClaimsUnsettledError) as error:
             if len(commands) == 1:
                 broken = self._answers.broken(commands[0], error, instant_text(self._clock))
                 await append(self._connection, broken.rows)
                 return [broken]
-            log.warning("the database refused a run of %d commands, halving it: %s", len(commands), error)
+            log.warning("a run of %d commands can't be applied whole, halving it: %s", len(commands), error)
         middle = len(commands) // 2
         return [*await self.apply(commands[:middle]), *await self.apply(commands[middle:])]
 
@@ -76,11 +82,14 @@ class Attempt:
         for _ in range(CLAIM_ROUNDS):
             fold = Fold(loaded, memories, self._graphs, self._answers, self._clock)
             decisions = fold.decide_all(commands)
-            if not fold.working.uncovered:
+            working = fold.working
+            if not working.uncovered and not working.uncounted:
                 return loaded, decisions
             # Claims became known by deciding: look at who holds what there, and decide again.
-            loaded.holdings = await load_holdings(self._connection, loaded.holdings, fold.working.uncovered)
-        raise StoreUnavailable("the claims of a batch did not settle")
+            counted = await count_active_visits(self._connection, working.uncounted)
+            loaded.active_visits = {**loaded.active_visits, **counted}
+            loaded.holdings = await load_holdings(self._connection, loaded.holdings, working.uncovered)
+        raise ClaimsUnsettledError("each round of deciding made new claims")
 
     async def _save(self, decisions: list[Decided], loaded: Loaded) -> tuple[list[Decided], list[Decided]]:
         """Saves what can be saved; a set that meets a lost race is rolled back and saved without the losers."""

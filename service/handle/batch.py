@@ -46,7 +46,7 @@ class BatchTransaction:
     async def __call__(self, records: Sequence[Record], spans: Sequence[Span]) -> None:
         """Applies a batch whole or not at all; raises PartitionLost or StoreUnavailable."""
         # 1. command -> decode -> authenticate
-        decoded = [decode(record, self._reply_topics) for record in records]
+        decoded = [self._decode(record) for record in records]
         for _ in range(RACES):
             try:
                 return await self._transact(decoded, spans)
@@ -55,6 +55,14 @@ class BatchTransaction:
             except OUTAGE_ERRORS as error:
                 raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
         raise StoreUnavailable("the batch met other transactions again and again")
+
+    def _decode(self, record: Record) -> Received | DeadLetter:
+        """A record that breaks the decoder is a dead letter of its own; its neighbours go on."""
+        try:
+            return decode(record, self._reply_topics)
+        except Exception as error:
+            log.exception("decoding %s/%d/%d failed", record.topic, record.partition, record.offset)
+            return DeadLetter(record, "internal_error", f"{type(error).__name__}: the record broke the decoder")
 
     async def _transact(self, decoded: Sequence[Received | DeadLetter], spans: Sequence[Span]) -> None:
         now = self._clock()

@@ -38,11 +38,17 @@ class Fold:
         """Decides every command, in order."""
         decisions = []
         for received in commands:
-            decided = self._decide(received)
+            decided = self._decide_safely(received)
             if decided.memory is not None:
                 self._memories[memory_key(received)] = decided.memory
             decisions.append(decided)
         return decisions
+
+    def _decide_safely(self, received: Received) -> Decided:
+        try:
+            return self._decide(received)
+        except Exception as error:  # noqa: BLE001 - a broken rule is this command's alone, whatever it raises
+            return self._answers.broken(received, error, instant_text(self._clock))
 
     def _decide(self, received: Received) -> Decided:
         # 1. decided before? then the first answer stands, and other content under the same id is refused
@@ -69,10 +75,7 @@ class Fold:
 
     def _ask(self, received: Received, question: Question, timer: TimerKey | None) -> Decided:
         view = AccountView(self.working, question.context.account_id)
-        try:
-            decided = self._answer(received, question, decide(view, question.command, question.context))
-        except Exception as error:  # noqa: BLE001 - a broken rule is this command's alone, whatever it raises
-            return self._answers.broken(received, error, instant_text(self._clock))
+        decided = self._answer(received, question, decide(view, question.command, question.context))
         bumped = _bumped(view, decided)
         self.working.apply(decided.changes, bumped)
         return Decided(

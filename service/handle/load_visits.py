@@ -1,6 +1,6 @@
 """Loads what visits claim beyond themselves: external ids, and places among their customer's active visits."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from service.domain.commands import CreateVisit, UpdateVisit
@@ -51,7 +51,14 @@ async def load_active_visits(
     connection: Connection, questions: Sequence[Question], loaded: Loaded
 ) -> Mapping[CustomerKey, frozenset[str]]:
     """Locks and counts the customers of visits in public mode."""
-    wanted = sorted(set(_customers(questions, loaded)))
+    return await count_active_visits(connection, set(_customers(questions, loaded)))
+
+
+async def count_active_visits(
+    connection: Connection, customers: Collection[CustomerKey]
+) -> Mapping[CustomerKey, frozenset[str]]:
+    """Locks customers and gives their visits that are not over."""
+    wanted = sorted(customers)
     if not wanted:
         return {}
     await connection.execute(LOCK_CUSTOMERS, ["\n".join(key) for key in wanted])
@@ -66,7 +73,7 @@ async def load_active_visits(
 
 
 def _customers(questions: Iterable[Question], loaded: Loaded) -> Iterable[CustomerKey]:
-    """Names every customer that a visit in public mode may turn out to be of."""
+    """Names the customers that a visit in public mode may turn out to be of; the rare others show as it is decided."""
     created = {
         (q.context.account_id, q.command.visit_id): q.command for q in questions if isinstance(q.command, CreateVisit)
     }

@@ -43,6 +43,8 @@ async def load_holdings(
     connection: Connection, known: dict[ResourceKey, Holdings], needs: Sequence[Need]
 ) -> dict[ResourceKey, Holdings]:
     """Loads the holdings around claims; each resource's period grows to hold every claim made on it so far."""
+    if not needs:
+        return known
     hulls: dict[ResourceKey, tuple[datetime, datetime]] = {}
     for resource, start, end in needs:
         old = hulls.get(resource) or (

@@ -7,7 +7,7 @@ from service.domain.graph import Graph
 from service.domain.group import groups_of
 from service.domain.model import Aggregate, Changed, Kind, Slot
 from service.domain.slots import overlap
-from service.handle.loaded import Group, GroupKey, Holding, Key, Loaded, ResourceKey, TimerKey
+from service.handle.loaded import CustomerKey, Group, GroupKey, Holding, Key, Loaded, ResourceKey, TimerKey
 
 Need = tuple[ResourceKey, datetime, datetime]
 
@@ -19,11 +19,13 @@ class Working:
         self.loaded = loaded
         self.graphs = graphs
         self.uncovered: list[Need] = []
+        self.uncounted: set[CustomerKey] = set()
         self._aggregates: dict[Key, Aggregate] = {}
         self._groups: dict[GroupKey, Group] = {}
         self._external_ids: dict[tuple[str, str], str | None] = {}
         self._moved_visits: dict[Key, tuple[str, str] | None] = {}
         self._held: dict[Key, Slot | None] = {}
+        self._held_on: dict[ResourceKey, dict[Key, Slot]] = {}
         self._timers_gone: set[Key] = set()
 
     def find(self, key: Key) -> Aggregate | None:
@@ -41,8 +43,11 @@ class Working:
         return self._external_ids[key] if key in self._external_ids else self.loaded.external_ids.get(key)
 
     def active_visits(self, account_id: str, location_id: str, customer_id: str) -> set[str]:
-        """Gives the visits of a customer that are not over."""
-        found = set(self.loaded.active_visits[account_id, location_id, customer_id])
+        """Gives the visits of a customer that are not over; a customer that is not loaded yet is noted."""
+        known = self.loaded.active_visits.get((account_id, location_id, customer_id))
+        if known is None:
+            self.uncounted.add((account_id, location_id, customer_id))
+        found = set(known or ())
         for (account, _, visit_id), place in self._moved_visits.items():
             if account == account_id:
                 found.discard(visit_id)
@@ -71,9 +76,8 @@ class Working:
 
     def _slots_on(self, resource: ResourceKey, loaded: Iterable[Holding]) -> Iterable[Holding]:
         yield from (slot for slot in loaded if slot.holder not in self._held)
-        for holder, slot in self._held.items():
-            if slot is not None and holder[0] == resource[0] and resource[1] in slot.resource_ids:
-                yield Holding(holder, slot.start, slot.end)
+        for holder, slot in self._held_on.get(resource, {}).items():
+            yield Holding(holder, slot.start, slot.end)
 
     def apply(self, changes: Iterable[Changed], bumped: Iterable[GroupKey]) -> None:
         """Puts accepted changes on top, so that the next command of the batch sees them."""
@@ -84,7 +88,7 @@ class Working:
             if changed.timers.clear or changed.timers.start:
                 self._timers_gone.add(key)
             if changed.slots.release or changed.slots.hold is not None:
-                self._held[key] = changed.slots.hold
+                self._hold(key, changed.slots.hold)
             if after.kind == "booking" and after.version == 1:
                 self._join(after)
             elif after.kind == "visit":
@@ -92,6 +96,15 @@ class Working:
         for key_of_group in bumped:
             group = self.group(key_of_group)
             self._groups[key_of_group] = Group(group.version + 1, group.size, group.members)
+
+    def _hold(self, holder: Key, slot: Slot | None) -> None:
+        before = self._held.get(holder)
+        for resource_id in before.resource_ids if before is not None else ():
+            self._held_on[holder[0], resource_id].pop(holder, None)
+        if slot is not None:
+            for resource_id in slot.resource_ids:
+                self._held_on.setdefault((holder[0], resource_id), {})[holder] = slot
+        self._held[holder] = slot
 
     def _join(self, booking: Aggregate) -> None:
         for name in groups_of(booking.snapshot):

@@ -1,6 +1,7 @@
 """A row of the outbox, and how headers and derived ids are written."""
 
 import hashlib
+import json
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -38,15 +39,11 @@ def encode_headers(pairs: Iterable[tuple[str, str]]) -> bytes:
 
 def encode_raw_headers(pairs: Iterable[tuple[str, bytes | None]]) -> bytes:
     """Writes headers of any bytes, null values included; names may carry bytes as surrogate escapes."""
-    return orjson.dumps(
-        [
-            (
-                name.encode("utf-8", "surrogateescape").decode("latin-1") if not name.isascii() else name,
-                None if value is None else value.decode("latin-1"),
-            )
-            for name, value in pairs
-        ]
-    )
+    written = [(name, None if value is None else value.decode("latin-1")) for name, value in pairs]
+    try:
+        return orjson.dumps(written)
+    except orjson.JSONEncodeError:
+        return json.dumps(written).encode()
 
 
 def _octets(text: str) -> str:
