@@ -52,6 +52,7 @@ def send(
       0  every command has its answer; a refusal is one (see --strict)
       1  some have none, or a line could not be sent
       2  wrong use
+
     \b
     Examples:
       bookstream send commands.jsonl

@@ -74,6 +74,9 @@ def result_row(received: Received, body: bytes, *, accepted: bool, correlation: 
     envelope = received.envelope
     kind = names.COMMAND_ACCEPTED if accepted else names.COMMAND_REFUSED
     name = f"{kind}/{received.account_id}/".encode() + received.command_key + received.content_hash
+    if not accepted:
+        # A refusal that isn't final may be followed by another one, which must not look like its repeat.
+        name += body
     pairs = [
         (names.CE_SPECVERSION, names.SPECVERSION),
         (names.CE_ID, uuid5(name)),

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from service.app import ROLES, build_app
 from service.cli.connect import Target
 from service.embedded import EmbeddedBroker, EmbeddedPostgres, EmbeddedServerError
-from service.settings import Settings
+from service.settings import load_settings
 from service.store.migrate import migrate
 from service.topics import Topics, wanted
 
@@ -61,7 +61,7 @@ async def servers() -> AsyncIterator[Stack]:
 @asynccontextmanager
 async def service(stack: Stack) -> AsyncIterator[None]:
     """Runs the service in this process, as `bookstream run` does, and drains it at the end."""
-    settings = Settings(
+    settings = load_settings(
         database_url=SecretStr(stack.database_url),
         kafka_bootstrap=stack.target.bootstrap,
         topic_prefix=stack.target.prefix,

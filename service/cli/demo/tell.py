@@ -19,8 +19,8 @@ from service.cli.lines import ID_MEMBERS, Outgoing
 from service.cli.render import acceptance, change, dead_letter, printable, refusal
 
 Tone = Literal["command", "event", "same", "refused", "dead letter", "wrong"]
-# Where a command is told in a few words, these say nothing new.
-UNTOLD: Final = frozenset({"account_id", *ID_MEMBERS, "graph"})
+# Where a command is told in a few words, these members of its data say nothing new.
+UNTOLD: Final = frozenset({"account_id", *ID_MEMBERS})
 LONGEST_GIST: Final = 90
 
 
@@ -64,7 +64,7 @@ def command(line: Outgoing) -> str:
     if line.id is None:
         return f"{line.topic} <- {(line.value or b'').decode('utf-8', 'backslashreplace')}"
     sender = line.source.removeprefix("//") + (", internal" if line.internal else "")
-    gist = _gist(line.data)
+    gist = _gist({name: value for name, value in line.data.items() if name not in UNTOLD})
     gist = gist if len(gist) <= LONGEST_GIST else gist[: LONGEST_GIST - 3] + "..."
     return f"{line.type} {line.aggregate_id}  {gist}  ({sender})"
 
@@ -72,8 +72,6 @@ def command(line: Outgoing) -> str:
 def _gist(data: Mapping[str, Any]) -> str:
     parts = []
     for name, value in data.items():
-        if name in UNTOLD:
-            continue
         if name in ("booking", "visit", "patch", "settings", "inputs", "options") and isinstance(value, dict):
             parts.append(_gist(value))
         elif name == "starts_at":
