@@ -35,8 +35,8 @@ format: $(READY) ## formats the code and mends what ruff can
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-bench: $(READY) ## benchmarks; their figures hold for this machine
-	@$(BIN)/pytest tests/benchmarks --override-ini python_files='bench_*.py' --timeout 0 --capture no
+bench: $(READY) ## speed beside a naive peer on the same servers; ARGS="--help" lists options
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 lock: $(READY) ## brings requirements.lock to the newest versions that pyproject.toml allows
 	@$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --generate-hashes \

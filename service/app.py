@@ -65,6 +65,13 @@ class Parts:
         return problems
 
 
+class LoopsAlone(FastStream):
+    """The application of a process without a worker: FastStream itself refuses to start without a broker."""
+
+    async def start(self, **run_extra_options: Any) -> None:
+        """Has nothing to start: the lifespan runs the loops."""
+
+
 def build_app(settings: Settings, roles: frozenset[str]) -> tuple[FastStream, Parts]:
     """Wires the roles into a FastStream application; call it inside the loop. Raises SettingsError."""
     if settings.signing != "off":
@@ -130,7 +137,7 @@ def _application(settings: Settings, parts: Parts, pool: "asyncpg.Pool[Any]") ->
 
     consumer = parts.consumer
     if consumer is None:
-        return FastStream(lifespan=lifespan, logger=log)
+        return LoopsAlone(lifespan=lifespan, logger=log)
     return FastStream(
         consumer.broker,
         lifespan=lifespan,

@@ -1,0 +1,124 @@
+"""What both systems are given: locations, bookings, and commands that change five members of a booking."""
+
+import random
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+ACCOUNT = "acc-1"
+SOURCE = "//benchmark.example/pos"
+LOCATIONS = 20
+FIELDS = 5
+SMALLEST, LARGEST = 300, 400
+_WORDS = ("window", "table", "quiet", "terrace", "birthday", "vegan", "pram", "late", "dog", "wine", "nuts", "stairs")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A record to produce; its topic follows from who it is for."""
+
+    id: str
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
+class Workload:
+    """Makes the same commands for the same seed and order of calls."""
+
+    def __init__(self, bookings: int, seed: int) -> None:
+        """Prepare commands on so many bookings."""
+        self._random = random.Random(seed)  # noqa: S311
+        self._changes = [0] * bookings
+        self._opening = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=60)
+
+    def locations(self) -> Iterator[Command]:
+        """Configure the locations; these belong on the internal channel."""
+        for number in range(LOCATIONS):
+            location_id = _location(number)
+            settings = {"timezone": "Europe/Oslo", "default_graph": "venue"}
+            data = {"account_id": ACCOUNT, "location_id": location_id, "settings": settings}
+            yield self._command("configure-location", location_id, data)
+
+    def creations(self) -> Iterator[Command]:
+        """Create the bookings."""
+        for number in range(len(self._changes)):
+            booking_id = _booking(number)
+            data = {
+                "account_id": ACCOUNT,
+                "booking_id": booking_id,
+                "location_id": _location(number),
+                "graph": "venue",
+                "booking": self._members(number),
+            }
+            yield self._command("create-booking", booking_id, data)
+
+    def stored(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The same bookings as a table would hold them, by their ids."""
+        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        for number in range(len(self._changes)):
+            own = {"location_id": _location(number), "state": "registered", "graph": "venue", "updated_at": now}
+            yield _booking(number), {**self._members(number), **own}
+
+    def updates(self, count: int) -> Iterator[Command]:
+        """Change five members of bookings chosen uniformly; each of them is a real change."""
+        for _ in range(count):
+            number = self._random.randrange(len(self._changes))
+            self._changes[number] += 1
+            change = self._changes[number]
+            booking_id = _booking(number)
+            patch = {
+                "notes": f"{change}: {self._text(120)}",
+                "comment": f"{change}: {self._text(40)}",
+                "guest_count": 1 + change % 10_000,
+                "price": f"{100 + change}.50",
+                "ext_reference_number": f"r-{change:08}-{number:08}",
+            }
+            data = {"account_id": ACCOUNT, "booking_id": booking_id, "patch": patch}
+            command = self._command("update-booking", booking_id, data)
+            assert SMALLEST <= len(command.value) <= LARGEST, len(command.value)
+            yield command
+
+    def _members(self, number: int) -> dict[str, Any]:
+        starts_at = self._opening + timedelta(minutes=15 * (number % 40), days=number // 400 % 200)
+        return {
+            "starts_at": starts_at.isoformat().replace("+00:00", "Z"),
+            "ends_at": (starts_at + timedelta(hours=2)).isoformat().replace("+00:00", "Z"),
+            "service_id": "s-1",
+            "customer_id": f"c-{number}",
+            "resource_id": f"t-{number}",
+            "price": "100.50",
+            "notes": "as always",
+            "guest": {"first_name": "John", "last_name": "Doe", "phone": "+4790090090", "email": "john@doe.example"},
+            "guest_count": 1,
+            "ext_properties": {"channel": "web"},
+            "scenario_name": "Dinner",
+            "tags": ["vip"],
+        }
+
+    def _text(self, length: int) -> str:
+        return " ".join(self._random.choices(_WORDS, k=length // 4))[:length].strip()
+
+    def _command(self, kind: str, key: str, data: dict[str, Any]) -> Command:
+        command_id = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+        headers = {
+            "ce_specversion": "1.0",
+            "ce_id": command_id,
+            "ce_source": SOURCE,
+            "ce_type": kind,
+            "content-type": "application/json",
+        }
+        encoded = [(name, value.encode()) for name, value in headers.items()]
+        return Command(command_id, key.encode(), orjson.dumps(data), encoded)
+
+
+def _location(number: int) -> str:
+    return f"location-{number % LOCATIONS:02}"
+
+
+def _booking(number: int) -> str:
+    return f"b-{number:07}"
