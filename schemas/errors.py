@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 from pydantic import ValidationError
 
 from schemas.commands import IMMUTABLE
+from schemas.types import is_clean
 
 Detail = Literal["invalid_field", "unknown_field", "immutable_field"]
 
@@ -35,7 +36,7 @@ def problems(error: ValidationError, command_type: str) -> tuple[Detail, list[tu
     """Returns the detail of the refusal and a pointer with a short text for each thing that is wrong.
 
     A pointer comes once, with the first text found for it. As lists on the wire hold at most 100 items and texts 500
-    characters, there are at most 100 of them, and one that is too long is shortened to what holds the member.
+    characters, there are at most 100 of them, and one that is no such text is shortened to what holds the member.
     """
     immutable = IMMUTABLE.get(command_type, frozenset())
     found: dict[str, str] = {}
@@ -47,7 +48,7 @@ def problems(error: ValidationError, command_type: str) -> tuple[Detail, list[tu
         if line["type"] == "extra_forbidden":
             kind = "immutable_field" if place in immutable else "unknown_field"
         kinds.add(kind)
-        while len(place) > MAX_POINTER:
+        while len(place) > MAX_POINTER or not is_clean(place):
             parts = parts[:-1]
             place = pointer(parts)
         if len(found) < MAX_PROBLEMS:

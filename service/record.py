@@ -1,10 +1,10 @@
 """A record as it lies in a partition of Kafka, in the service's own terms."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One consumed record.
 
     `topic` is the logical name (without the prefix), `timestamp` the broker's append time in milliseconds since 1970.

@@ -23,6 +23,7 @@ CONSUMED_TOPICS = (*COMMAND_TOPICS, COMMANDS_REPLAY)
 
 _WEEK_MS = 7 * 86_400_000
 _MIB = 1024 * 1024
+_HEADROOM = 64 * 1024
 _REPLICATED = 3
 _KNOWN_SECONDS = 30.0
 
@@ -56,8 +57,9 @@ def wanted(*, prefix: str, partitions: int, replication: int) -> list[Topic]:
     """Every topic of the service.
 
     Nothing is compacted: an id is unique within an account only, so keys are no identities. Records of the topics that
-    are consumed bear the broker's append time, which decisions rest on. Sizes are of a producer's batch: 1 MiB for
-    commands (one is at most 256 KiB of value), 2 MiB for what the service writes and for dead letters sent again.
+    are consumed bear the broker's append time, which decisions rest on. Sizes are of a producer's batch: for commands
+    1 MiB and room for its headers (a value over 256 KiB gets its dead letter), 2 MiB for what the service writes and
+    for dead letters sent again.
     """
     return [Topic(prefix + each.name, partitions, replication, _config(each.name, replication)) for each in TOPICS]
 
@@ -67,7 +69,7 @@ def _config(name: str, replication: int) -> Mapping[str, str]:
         "cleanup.policy": "delete",
         "min.insync.replicas": "2" if replication >= _REPLICATED else "1",
         "retention.ms": str(2 * _WEEK_MS if name == COMMANDS_DLQ else _WEEK_MS),
-        "max.message.bytes": str(_MIB if name in COMMAND_TOPICS else 2 * _MIB),
+        "max.message.bytes": str(_MIB + _HEADROOM if name in COMMAND_TOPICS else 2 * _MIB),
     }
     return {**config, "message.timestamp.type": "LogAppendTime"} if name in CONSUMED_TOPICS else config
 

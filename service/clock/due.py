@@ -10,9 +10,17 @@ import orjson
 
 from schemas import headers as names
 from service.outbox.append import append
-from service.outbox.row import Row, encode_headers
+from service.outbox.row import Row, constant_headers, encode_headers
 from service.received import OWN_SOURCE
 
+CONSTANT: Final = constant_headers(
+    [
+        (names.CE_SPECVERSION, names.SPECVERSION),
+        (names.CE_SOURCE, OWN_SOURCE),
+        (names.CE_TYPE, names.STATE_ACTION),
+        (names.CONTENT_TYPE, names.JSON),
+    ]
+)
 MOST_UNANSWERED: Final = 2000
 ANSWER_WITHIN: Final = "30 seconds"
 
@@ -51,14 +59,6 @@ def _command(account_id: str, kind: str, aggregate_id: str, action: str, timer_i
     if kind == "booking":
         # Each member of a group has a timer of its own.
         data["apply_to_bulked_bookings"] = False
-    headers = encode_headers(
-        [
-            (names.CE_SPECVERSION, names.SPECVERSION),
-            (names.CE_ID, timer_id),
-            (names.CE_SOURCE, OWN_SOURCE),
-            (names.CE_TYPE, names.STATE_ACTION),
-            (names.CE_CORRELATIONID, correlation_id),
-            (names.CONTENT_TYPE, names.JSON),
-        ]
-    )
+    pairs = [(names.CE_ID, timer_id), (names.CE_CORRELATIONID, correlation_id)]
+    headers = encode_headers(CONSTANT, pairs)
     return Row(names.INTERNAL_COMMANDS, aggregate_id.encode(), headers, orjson.dumps(data))

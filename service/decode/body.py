@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from schemas import commands as wire
 from schemas.errors import problems
 from schemas.types import Id
+from service.decode.further import further_faults
 from service.domain.commands import (
     Command,
     ConfigureLocation,
@@ -63,8 +64,10 @@ def read_body(command_type: str, data: Mapping[str, Any]) -> WireCommand | Refus
     try:
         command: WireCommand = wire.COMMANDS[command_type].__pydantic_validator__.validate_python(data)
     except ValidationError as error:
-        detail, faults = problems(error, command_type)
-        return Refused(Reason(detail), tuple(Fault(pointer, text) for pointer, text in faults))
+        detail, found = problems(error, command_type)
+        faults = tuple(Fault(pointer, text) for pointer, text in found)
+        further = further_faults(command_type, data, faults)
+        return Refused(Reason.INVALID_FIELD if further else Reason(detail), faults + further)
     return command
 
 

@@ -3,9 +3,8 @@
 import base64
 import binascii
 import re
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas.types import canonical_instant
 from service.decode.headers import MAX_NAME, Headers, is_control, shown
@@ -21,13 +20,11 @@ STRUCTURED = "application/cloudevents+json"
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """An envelope and the data in it; `written` are the bytes that held the data."""
+class Opened(NamedTuple):
+    """An envelope and the data in it."""
 
     envelope: Envelope
     data: Any
-    written: bytes
 
 
 def open_envelope(record: Record, headers: Headers, reply_topics: frozenset[str]) -> Opened | DeadLetter:
@@ -49,36 +46,38 @@ def open_envelope(record: Record, headers: Headers, reply_topics: frozenset[str]
             return DeadLetter(record, "not_an_object", "the CloudEvents envelope is not a JSON object")
         attributes = {name: item for name, item in content.items() if name not in ("data", "data_base64")}
         try:
-            data, value = _structured_data(content, value)
+            data = _structured_data(content)
         except NotJson as error:
             return DeadLetter(record, "invalid_json", f"data_base64 is not JSON: {error}"[:MAX_ATTRIBUTE])
     if missing := _missing(attributes):
         return DeadLetter(record, "missing_attribute", f"no ce_{missing}")
-    return Opened(_envelope(attributes, headers, reply_topics, structured=structured), data, value)
+    return Opened(_envelope(attributes, headers, reply_topics, structured=structured), data)
 
 
 def _binary_attributes(headers: Headers) -> dict[str, Any]:
     return {name[3:]: value for name, value in headers.values.items() if name.startswith("ce_")}
 
 
-def _structured_data(content: dict[str, Any], value: bytes) -> tuple[Any, bytes]:
-    """Gives the data and the bytes that they are written in."""
+def _structured_data(content: dict[str, Any]) -> Any:
+    """Gives the data, which are a member of the envelope or bytes in it."""
     if "data_base64" not in content:
-        return content.get("data"), value
+        return content.get("data")
     try:
-        written = base64.b64decode(content["data_base64"], validate=True)
-        return parse_json(written), written
+        return parse_json(base64.b64decode(content["data_base64"], validate=True))
     except (binascii.Error, TypeError, ValueError) as error:
         raise NotJson(str(error)) from error
 
 
 def _missing(attributes: dict[str, Any]) -> str | None:
-    return next((name for name in REQUIRED if not _is_given(attributes.get(name))), None)
+    for name in REQUIRED:
+        if not _is_given(attributes.get(name)):
+            return name
+    return None
 
 
 def _is_given(value: Any) -> bool:
     """Whether there is a text that an answer could name; one with lone surrogates can't be written."""
-    return isinstance(value, str) and value != "" and _SURROGATES.search(value) is None
+    return isinstance(value, str) and value != "" and (value.isascii() or _SURROGATES.search(value) is None)
 
 
 def _envelope(
@@ -86,6 +85,8 @@ def _envelope(
 ) -> Envelope:
     faults = list(headers.faults)
     for name, value in attributes.items():
+        if type(value) is str and len(value) <= MAX_ATTRIBUTE and value.isprintable():
+            continue
         if value is not None and (detail := _attribute_fault(value)):
             faults.append(Fault("", f"ce_{shown(name, MAX_NAME)}: {detail}"))
     if attributes.get("specversion") != "1.0":
@@ -143,7 +144,7 @@ def _time(attributes: dict[str, Any], name: str, faults: list[Fault]) -> datetim
 
 
 def _is_json(content_type: Any) -> bool:
-    if content_type is None:
+    if content_type is None or content_type == "application/json":
         return True
     media_type = str(content_type).partition(";")[0].strip().lower()
     return media_type == "application/json" or media_type.endswith("+json")

@@ -16,6 +16,6 @@ def command_key(source: str, command_id: str, *, internal: bool) -> bytes:
     ]
 
 
-def content_hash(command_type: str, data: Any, written: bytes) -> bytes:
+def content_hash(command_type: str, data: Any) -> bytes:
     """Stands for the command's type and its JSON value, however written."""
-    return hashlib.sha256(command_type.encode() + b"\n" + canonical(data, written)).digest()[:LENGTH]
+    return hashlib.sha256(command_type.encode() + b"\n" + canonical(data)).digest()[:LENGTH]

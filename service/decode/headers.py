@@ -1,7 +1,7 @@
 """Reads the headers of a record: names in any case, values as UTF-8, nothing twice."""
 
 import unicodedata
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from service.domain.model import Fault
 from service.received import DeadLetter
@@ -10,8 +10,7 @@ from service.record import Record
 MAX_NAME = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Headers:
+class Headers(NamedTuple):
     """Header values by lower-case name, null headers left out, and what is wrong with them."""
 
     values: dict[str, str]
@@ -26,7 +25,8 @@ def read_headers(record: Record) -> Headers | DeadLetter:
         if value is None:
             continue
         try:
-            name.encode()
+            if not name.isascii():
+                name.encode()
             text = value.decode()
         except UnicodeError:
             return DeadLetter(record, "header_not_utf8", f"header {name!r} is not UTF-8")

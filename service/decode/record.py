@@ -1,6 +1,6 @@
 """Decodes one record, step by step in the order of the contract's guards."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -54,7 +54,7 @@ def decode(record: Record, reply_topics: frozenset[str]) -> Received | DeadLette
         kind,
         aggregate_id,
         command_key(envelope.source, envelope.id, internal=is_internal(record)),
-        content_hash(envelope.type, data, opened.written),
+        content_hash(envelope.type, data),
         _question(record, envelope, data, kind, aggregate_id),
     )
 
@@ -66,10 +66,12 @@ def _question(
     if channel and channel.reason is Reason.ACTOR_NOT_ALLOWED:
         return channel
     body = read_body(envelope.type, data)
-    refusals = [*_of_envelope(record, envelope, kind, aggregate_id), *([channel] if channel else [])]
+    refusals = _of_envelope(record, envelope, kind, aggregate_id)
+    if channel is not None:
+        refusals.append(channel)
     if isinstance(body, Refused):
-        return _all_faults([*refusals, body])
-    if refusals:
+        refusals.append(body)
+    if refusals or isinstance(body, Refused):
         return _all_faults(refusals)
     if unbuilt := not_built_yet(body):
         return unbuilt
@@ -90,11 +92,13 @@ def _wrong_channel(record: Record, envelope: Envelope, kind: Kind) -> Refused | 
     return None
 
 
-def _of_envelope(record: Record, envelope: Envelope, kind: Kind, aggregate_id: str) -> Iterable[Refused]:
+def _of_envelope(record: Record, envelope: Envelope, kind: Kind, aggregate_id: str) -> list[Refused]:
+    refusals = []
     if envelope.faults:
-        yield Refused(Reason.INVALID_FIELD, envelope.faults)
+        refusals.append(Refused(Reason.INVALID_FIELD, envelope.faults))
     if record.key != aggregate_id.encode():
-        yield Refused(Reason.KEY_MISMATCH, (Fault(f"/{kind}_id", "expected to equal the record key"),))
+        refusals.append(Refused(Reason.KEY_MISMATCH, (Fault(f"/{kind}_id", "expected to equal the record key"),)))
+    return refusals
 
 
 def _all_faults(refusals: Sequence[Refused]) -> Refused:

@@ -16,11 +16,11 @@ def on_entry(graph: Graph, left: str | None, members: Members, now: datetime) ->
     return Timers(clear=left_behind, start=_started(graph, members, now, None))
 
 
-def on_update(graph: Graph, members: Members, now: datetime, changed: Collection[str]) -> Timers:
+def on_update(graph: Graph, old: Members, new: Members, now: datetime) -> Timers:
     """Sets the timers anew that are relative to a member which changed; the others run on."""
-    if not any(a.autoplay and a.autoplay.relative_to in changed for a in graph.timers(members["state"])):
-        return KEEP_TIMERS
-    return Timers(clear=False, start=_started(graph, members, now, changed))
+    bases = {action.autoplay.relative_to for action in graph.timers(new["state"]) if action.autoplay}
+    changed = {base for base in bases if old.get(base) != new.get(base)}
+    return Timers(clear=False, start=_started(graph, new, now, changed)) if changed else KEEP_TIMERS
 
 
 def _started(graph: Graph, members: Members, now: datetime, changed: Collection[str] | None) -> tuple[Timer, ...]:

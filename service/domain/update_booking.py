@@ -4,12 +4,12 @@ from typing import Any
 
 from service.domain import slots, timers
 from service.domain.booking_rules import OBJECTS, check
-from service.domain.change import BOOKKEEPING, altered
+from service.domain.change import altered
 from service.domain.commands import Context, UpdateBooking
 from service.domain.graph import Graph
 from service.domain.location import existing_location
 from service.domain.merge import merge
-from service.domain.model import Accepted, Aggregate, Decision, Members, Reason, Refused
+from service.domain.model import Accepted, Aggregate, Decision, Members, Reason, Refused, Slots
 from service.domain.moves import access
 from service.domain.policy import budget_spent, forbids_edit
 from service.domain.world import World
@@ -23,20 +23,32 @@ def update_booking(world: World, booking: Aggregate, command: UpdateBooking, con
     if refused := access(graph, old["state"], context.actor) or _status_frozen(graph, old, command.patch):
         return refused
     merged = merge(old, command.patch, OBJECTS)
-    new_location: str = merged["location_id"] if "location_id" in merged else old["location_id"]
-    members = _resolve(merged, command.patch, old, graph, existing_location(world, new_location).snapshot)
-    wanted = merged if isinstance(members, Refused) else members
-    real = any(old[name] != value for name, value in wanted.items())
+    new = {**old, **merged}
+    moved = new["location_id"] != old["location_id"]
+    new_settings = existing_location(world, new["location_id"]).snapshot if moved else settings
+    state = check(new, command.patch, "/patch", new_settings, graph.by_status)
+    if isinstance(state, str):
+        merged["state"] = new["state"] = state
+    real = any(old[name] != value for name, value in merged.items())
     if context.actor.bound_by_policy:
         if reason := forbids_edit(old, settings, context.now):
             return Refused(reason)
         if real and budget_spent(old):
             return Refused(Reason.MAX_CHANGES)
-    if isinstance(members, Refused):
-        return members
+    if isinstance(state, Refused):
+        return state
     if not real:
         return Accepted(booking)
-    return _change(world, booking, members, command, context, graph)
+    taken = slots.take(
+        world,
+        booking,
+        slots.booking_claim(old, graph),
+        slots.booking_claim(new, graph),
+        allow_overbooking=slots.overbooking_allowed(new_settings, command.options),
+    )
+    if isinstance(taken, Refused):
+        return taken
+    return _change(booking, merged, new, command, context, graph, taken)
 
 
 def _status_frozen(graph: Graph, old: Members, patch: Members) -> Refused | None:
@@ -46,39 +58,22 @@ def _status_frozen(graph: Graph, old: Members, patch: Members) -> Refused | None
     return None
 
 
-def _resolve(
-    merged: dict[str, Any], patch: Members, old: Members, graph: Graph, settings: Members
-) -> dict[str, Any] | Refused:
-    """Checks the merged members and adds the state that a status id stands for."""
-    state = check({**old, **merged}, patch, "/patch", settings, graph.by_status)
-    if isinstance(state, Refused):
-        return state
-    return merged if state is None else {**merged, "state": state}
-
-
 def _change(
-    world: World, booking: Aggregate, members: dict[str, Any], command: UpdateBooking, context: Context, graph: Graph
-) -> Decision:
-    old, now = booking.snapshot, context.now
-    new = {**old, **members}
+    booking: Aggregate,
+    members: dict[str, Any],
+    new: Members,
+    command: UpdateBooking,
+    context: Context,
+    graph: Graph,
+    taken: Slots,
+) -> Accepted:
+    old = booking.snapshot
     if context.actor.bound_by_policy and old["changes_left"] is not None:
         members["changes_left"] = old["changes_left"] - 1
-    taken = slots.take(
-        world,
-        booking,
-        slots.booking_claim(old, graph),
-        slots.booking_claim(new, graph),
-        allow_overbooking=slots.overbooking_allowed(
-            existing_location(world, new["location_id"]).snapshot, command.options
-        ),
-    )
-    if isinstance(taken, Refused):
-        return taken
-    changed = [name for name, value in members.items() if name not in BOOKKEEPING and old[name] != value]
     started = (
-        timers.on_entry(graph, old["state"], new, now)
+        timers.on_entry(graph, old["state"], new, context.now)
         if new["state"] != old["state"]
-        else timers.on_update(graph, new, now, changed)
+        else timers.on_update(graph, old, new, context.now)
     )
-    change = altered(booking, members, now, options=command.options, timers=started, slots=taken)
+    change = altered(booking, members, context.now, options=command.options, timers=started, slots=taken)
     return Accepted(change.after, (change,)) if change else Accepted(booking)

@@ -80,11 +80,10 @@ def _change(
     )
     if isinstance(taken, Refused):
         return taken
-    changed = [name for name, value in members.items() if old.get(name) != value]
     started = (
         timers.on_entry(graph, old["state"], new, now)
         if new["state"] != old["state"]
-        else timers.on_update(graph, new, now, changed)
+        else timers.on_update(graph, old, new, now)
     )
     action = move.action.name if move else None
     change = altered(

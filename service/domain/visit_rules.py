@@ -89,12 +89,6 @@ def faults(
         found.append(Fault(f"{root}/date", detail))
     if given.get("metadata") and len(members["metadata"]) > MAX_METADATA:
         found.append(Fault(f"{root}/metadata", f"expected at most {MAX_METADATA} keys after the merge"))
-    if given.get("order_value"):
-        found += [
-            Fault(f"{root}/order_value/{name}", "an order value has an amount and a currency")
-            for name in ("amount", "currency")
-            if name not in members["order_value"]
-        ]
     if too_many_tags(given, members):
         found.append(Fault(f"{root}/add_tags", "expected at most 10 tags after adding and removing"))
     return tuple(found)

@@ -50,30 +50,49 @@ class Attempt:
 
     async def apply(self, commands: Sequence[Received]) -> list[Decided]:
         """Applies commands in their order; a command that breaks a statement is found and answered alone."""
-        try:
-            async with self._connection.transaction():
-                return await self._race(commands)
-        except (*DATA_ERRORS, ClaimsUnsettledError) as error:
-            if len(commands) == 1:
-                broken = self._answers.broken(commands[0], error, instant_text(self._clock))
-                await append(self._connection, broken.rows)
-                return [broken]
-            log.warning("a run of %d commands can't be applied whole, halving it: %s", len(commands), error)
-        middle = len(commands) // 2
-        return [*await self.apply(commands[:middle]), *await self.apply(commands[middle:])]
-
-    async def _race(self, commands: Sequence[Received]) -> list[Decided]:
         done: list[Decided] = []
         waiting = commands
         for round_number in range(OPTIMISTIC_ROUNDS + LOCKED_ROUNDS):
-            loaded, decisions = await self._decide(waiting, lock=round_number >= OPTIMISTIC_ROUNDS)
-            winners, losers = await self._save(decisions, loaded)
+            try:
+                winners, losers = await self._round(waiting, lock=round_number >= OPTIMISTIC_ROUNDS)
+            except (*DATA_ERRORS, ClaimsUnsettledError) as error:
+                return [*done, *await self._halve(waiting, error)]
             done += winners
             if not losers:
                 return done
             log.info("%d of %d commands lost a race and are decided again", len(losers), len(waiting))
             waiting = [decided.received for decided in losers]
         raise StoreUnavailable(f"{len(waiting)} commands lost every race")
+
+    async def _halve(self, commands: Sequence[Received], error: Exception) -> list[Decided]:
+        """Nothing of these commands was saved: they are applied half by half, down to the one that breaks."""
+        if len(commands) == 1:
+            broken = self._answers.broken(commands[0], error, instant_text(self._clock))
+            await append(self._connection, broken.rows)
+            return [broken]
+        log.warning("a run of %d commands can't be applied whole, halving it: %s", len(commands), error)
+        middle = len(commands) // 2
+        return [*await self.apply(commands[:middle]), *await self.apply(commands[middle:])]
+
+    async def _round(self, commands: Sequence[Received], *, lock: bool) -> tuple[list[Decided], list[Decided]]:
+        """Decides and saves; a set that meets a lost race is rolled back and saved without the losers.
+
+        The savepoint is never released: the end of the transaction does that without a round trip.
+        """
+        await self._connection.execute("SAVEPOINT round")
+        losers: list[Decided] = []
+        try:
+            loaded, winners = await self._decide(commands, lock=lock)
+            while lost := await self._write(winners, loaded):
+                await self._connection.execute("ROLLBACK TO round")
+                winners, beaten = split(winners, lost)
+                if not beaten:
+                    raise StoreUnavailable("a race was lost that no command took part in")
+                losers += beaten
+        except (*DATA_ERRORS, ClaimsUnsettledError):
+            await self._connection.execute("ROLLBACK TO round")
+            raise
+        return winners, losers
 
     async def _decide(self, commands: Sequence[Received], *, lock: bool) -> tuple[Loaded, list[Decided]]:
         memories = await recall(self._connection, commands)
@@ -90,21 +109,6 @@ class Attempt:
             loaded.active_visits = {**loaded.active_visits, **counted}
             loaded.holdings = await load_holdings(self._connection, loaded.holdings, working.uncovered)
         raise ClaimsUnsettledError("each round of deciding made new claims")
-
-    async def _save(self, decisions: list[Decided], loaded: Loaded) -> tuple[list[Decided], list[Decided]]:
-        """Saves what can be saved; a set that meets a lost race is rolled back and saved without the losers."""
-        winners, losers = decisions, list[Decided]()
-        while winners:
-            savepoint = self._connection.transaction()
-            await savepoint.start()
-            lost = await self._write(winners, loaded)
-            if not lost:
-                await savepoint.commit()
-                break
-            await savepoint.rollback()
-            winners, beaten = split(winners, lost)
-            losers += beaten
-        return winners, losers
 
     async def _write(self, decisions: Sequence[Decided], loaded: Loaded) -> Lost:
         lost = await save(self._connection, decisions, loaded, self._graphs)

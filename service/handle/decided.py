@@ -1,5 +1,6 @@
 """What became of one command: its changes, the rows that tell of it, and what is remembered."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.domain.model import Changed
@@ -9,7 +10,7 @@ from service.outbox.row import Row
 from service.received import Received
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Decided:
     """The outcome of one command, not yet saved.
 
@@ -24,4 +25,4 @@ class Decided:
     memory: Memory | None = None
     bumped: tuple[GroupKey, ...] = ()
     spent: TimerKey | None = None
-    touched: frozenset[tuple[str, str, str]] = frozenset()
+    touched: Sequence[tuple[str, str, str]] = ()

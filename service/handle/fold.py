@@ -76,18 +76,9 @@ class Fold:
     def _ask(self, received: Received, question: Question, timer: TimerKey | None) -> Decided:
         view = AccountView(self.working, question.context.account_id)
         decided = self._answer(received, question, decide(view, question.command, question.context))
-        bumped = _bumped(view, decided)
-        self.working.apply(decided.changes, bumped)
-        return Decided(
-            received,
-            decided.changes,
-            decided.states,
-            decided.rows,
-            decided.memory,
-            bumped,
-            timer,
-            frozenset(view.touched),
-        )
+        decided.bumped, decided.spent, decided.touched = _bumped(view, decided), timer, view.touched
+        self.working.apply(decided.changes, decided.bumped)
+        return decided
 
     def _answer(self, received: Received, question: Question, decision: Decision) -> Decided:
         if isinstance(decision, Refused):

@@ -1,8 +1,7 @@
 """What the service remembers of a decided command, and how it answers the same command again."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -12,8 +11,7 @@ from service.outbox.row import Row
 from service.received import Received
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(NamedTuple):
     """What was said under an id (its content hash), and the outcome as the inbox holds it."""
 
     content_hash: bytes

@@ -13,10 +13,22 @@ from service.domain.actor import Actor
 from service.domain.graph import Graph
 from service.domain.model import Aggregate, Refused, SiblingOutcome
 from service.outbox.problem import PROBLEMS, TITLES
-from service.outbox.row import Row, encode_headers, uuid5
+from service.outbox.row import Row, constant_headers, encode_headers, uuid5
 from service.received import Received
 
 Outcome = dict[str, Any]
+CONSTANT = {
+    kind: constant_headers(
+        [
+            (names.CE_SPECVERSION, names.SPECVERSION),
+            (names.CE_SOURCE, names.SERVICE_SOURCE),
+            (names.CE_TYPE, kind),
+            (names.CE_DATASCHEMA, names.dataschema(kind)),
+            (names.CONTENT_TYPE, content_type),
+        ]
+    )
+    for kind, content_type in ((names.COMMAND_ACCEPTED, names.JSON), (names.COMMAND_REFUSED, names.PROBLEM_JSON))
+}
 
 
 def refusal_body(received: Received, refused: Refused, found: Aggregate | None, graph: Graph | None) -> bytes:
@@ -78,19 +90,14 @@ def result_row(received: Received, body: bytes, *, accepted: bool, correlation: 
         # A refusal that isn't final may be followed by another one, which must not look like its repeat.
         name += body
     pairs = [
-        (names.CE_SPECVERSION, names.SPECVERSION),
         (names.CE_ID, uuid5(name)),
-        (names.CE_SOURCE, names.SERVICE_SOURCE),
-        (names.CE_TYPE, kind),
         (names.CE_SUBJECT, received.aggregate_id),
         (names.CE_CAUSATIONID, envelope.id),
         (names.CE_CORRELATIONID, correlation),
-        (names.CE_DATASCHEMA, names.dataschema(kind)),
-        (names.CONTENT_TYPE, names.JSON if accepted else names.PROBLEM_JSON),
     ]
     if envelope.traceparent is not None:
         pairs.append((names.TRACEPARENT, envelope.traceparent))
-    return Row(topic, received.aggregate_id.encode(), encode_headers(pairs), body)
+    return Row(topic, received.aggregate_id.encode(), encode_headers(CONSTANT[kind], pairs), body)
 
 
 def sibling_member(sibling: SiblingOutcome) -> dict[str, Any]:

@@ -28,6 +28,11 @@ OUTAGE_ERRORS: Final = (
 )
 
 
+async def _nothing_to_reset(connection: Connection) -> None:
+    """Saves a round trip for each batch: nothing here changes a session, all of it ends with its transaction."""
+    del connection
+
+
 def make_pool(database_url: str, *, size: int = 4, application_name: str = "bookstream") -> "asyncpg.Pool[Any]":
     """Makes a pool of at most `size` connections, opened when they are needed; enter it before use."""
     return asyncpg.create_pool(
@@ -36,5 +41,6 @@ def make_pool(database_url: str, *, size: int = 4, application_name: str = "book
         max_size=size,
         timeout=CONNECT_TIMEOUT,
         command_timeout=COMMAND_TIMEOUT,
+        reset=_nothing_to_reset,
         server_settings={"application_name": application_name},
     )

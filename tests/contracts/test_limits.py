@@ -209,12 +209,13 @@ def test_removals_do_not_count_as_keys(kind: str, path: str) -> None:
     ("kind", "path"), [("create-booking", "booking/ext_properties"), ("update-visit", "patch/metadata")]
 )
 def test_keys_of_a_map_have_1_to_40_characters(kind: str, path: str) -> None:
-    """A key is refused by its own pointer, and what it holds is not mistaken for the mark of a key."""
+    """A key is refused by its own pointer, unless no text can hold it, and is not mistaken for the mark of a key."""
     COMMANDS[kind].model_validate(_with(kind, path, {"ø" * 40: "v", "k": "v", "[key]": "v"}))
     for wrong in ("ø" * 41, "", "a\x07"):
         with pytest.raises(ValidationError) as caught:
             COMMANDS[kind].model_validate(_with(kind, path, {wrong: "v"}))
-        assert [place for place, _ in problems(caught.value, kind)[1]] == [f"/{path}/{wrong}"]
+        expected = f"/{path}/{wrong}" if wrong.isprintable() else f"/{path}"
+        assert [place for place, _ in problems(caught.value, kind)[1]] == [expected]
     with pytest.raises(ValidationError) as caught:
         COMMANDS[kind].model_validate(_with(kind, path, {"[key]": 1}))
     assert [place for place, _ in problems(caught.value, kind)[1]] == [f"/{path}/[key]"]

@@ -99,4 +99,8 @@ CREATE TABLE outbox (
     headers bytea NOT NULL,
     value bytea,
     created_at timestamptz NOT NULL DEFAULT now()
-) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_insert_scale_factor = 0);
+) WITH (
+    -- An event is some two kilobytes that live for a moment: compressing them would cost more than all the rest.
+    toast_tuple_target = 8160,
+    autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_insert_scale_factor = 0
+);

@@ -1,0 +1,46 @@
+from service.outbox.dead_letter import dead_letter_row
+from service.received import DeadLetter
+from service.record import Record
+from tests.support.rows import sent
+
+HEADERS = (("ce_id", b"\xff"), ("n\udcff", b"1"), ("null", None), ("twice", b"1"), ("twice", b"2"))
+
+
+def letter(key: bytes | None, value: bytes | None, headers: tuple[tuple[str, bytes | None], ...]) -> DeadLetter:
+    """A dead letter from the seventh partition."""
+    return DeadLetter(Record("visit-commands", 7, 42, key, value, headers, 0), "header_not_utf8", "détail" * 200)
+
+
+def test_everything_is_kept() -> None:
+    """Key, headers and bytes stay untouched, and the reason and the place follow."""
+    found = sent(dead_letter_row(letter(b"\x00\xff", b"\x80raw", HEADERS), "2026-12-01T09:00:00Z"))
+    assert (found.topic, found.key, found.bytes) == ("commands-dlq", b"\x00\xff", b"\x80raw")
+    assert found.raw[: len(HEADERS)] == HEADERS
+    assert dict(found.raw[len(HEADERS) :]) == {
+        "dlq_reason": b"header_not_utf8",
+        "dlq_detail": ("détail" * 200)[:500].encode(),
+        "dlq_topic": b"visit-commands",
+        "dlq_partition": b"7",
+        "dlq_offset": b"42",
+        "dlq_failed_at": b"2026-12-01T09:00:00Z",
+        "dlq_attempts": b"1",
+    }
+
+
+def test_nothing_stays_nothing() -> None:
+    """A record without key and value is a dead letter without key and value."""
+    found = sent(dead_letter_row(letter(None, None, ()), ""))
+    assert (found.key, found.bytes) == (None, None)
+
+
+def test_credentials_are_left_out() -> None:
+    """An authorization header never reaches the dead letters, in whatever case its name is."""
+    headers = (("Authorization", b"Bearer x"), ("AUTHORIZATION", None), ("authorization-hint", b"y"))
+    found = sent(dead_letter_row(letter(b"k", b"v", headers), ""))
+    assert [name for name, _ in found.raw if "auth" in name.lower()] == ["authorization-hint"]
+
+
+def test_a_detail_that_is_no_unicode() -> None:
+    """A detail with lone surrogates is written out."""
+    broken = DeadLetter(Record("t", 0, 0, None, None, (), 0), "unknown_type", "\ud800")
+    assert dict(sent(dead_letter_row(broken, "")).raw)["dlq_detail"] == b"\\ud800"
