@@ -21,6 +21,9 @@ def further_faults(command_type: str, data: Mapping[str, Any], faults: Iterable[
     if root is None or not isinstance(members, dict):
         return ()
     places = [fault.pointer.split("/")[1:3] for fault in faults]
+    if not all(places):
+        # A fault of the body itself: nobody can tell which members it comes from.
+        return ()
     wrong = {place[0] for place in places if len(place) == 1 or place[0] != root}
     wrong_members = {place[1] for place in places if len(place) > 1 and place[0] == root}
     sound = {name: value for name, value in data.items() if name not in wrong}

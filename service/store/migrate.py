@@ -42,7 +42,10 @@ def shipped() -> tuple[Migration, ...]:
 
 
 async def pending(connection: "asyncpg.Connection[Any]") -> tuple[Migration, ...]:
-    """Lists what is not applied yet; raises SchemaMismatch when an applied file differs or is not known here."""
+    """Lists what is not applied yet; raises SchemaMismatch when an applied file differs.
+
+    Files of a later version may be applied: in a rolling upgrade the old version runs on for a while.
+    """
     applied: dict[str, str] = {}
     if await connection.fetchval("SELECT to_regclass('schema_migration')") is not None:
         rows = await connection.fetch("SELECT name, checksum FROM schema_migration")

@@ -140,6 +140,13 @@ def test_a_member_whose_name_is_no_unicode() -> None:
     assert refused(record("update-booking", value, key=b"b-1")) == ("invalid_field", ["/patch"])
 
 
+@pytest.mark.parametrize("name", ["\ud800", "a\x00"])
+def test_a_name_that_no_pointer_can_hold(name: str) -> None:
+    """A member of the body whose name can't be written is refused at the body itself."""
+    for kind, data in (("create-booking", create()), ("create-visit", visit("b-1")), ("update-booking", update())):
+        assert refused(record(kind, data | {name: 1}, key=b"b-1"))[1] == [""]
+
+
 @pytest.mark.parametrize("timestamp", [-1, -(2**63), 2**63 - 1])
 def test_times_outside_the_calendar(timestamp: int) -> None:
     """An append time that no calendar has is the nearest that it has."""
