@@ -20,6 +20,7 @@ from tests.support.wait import until
 PARTITIONS = 4
 OUTPUTS = (*EVENTS, RESULTS, DEAD_LETTERS)
 _MAX_REQUEST = 4 << 20
+_MAX_BATCH = 1 << 20
 
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -96,13 +97,16 @@ class Broker:
         )
         return sent
 
-    async def send_batch(self, topic: str, records: Sequence[Sent]) -> None:
-        """Appends records of one key as one batch of the log, headers of any bytes included."""
+    async def send_batches(self, topic: str, records: Sequence[Sent]) -> None:
+        """Appends records of one key, headers of any bytes included, in as few batches as the topic's limit allows."""
+        number = partition(records[0].key or b"", PARTITIONS)
         async with self.producer() as producer:
-            batch = RawNameBatch(_MAX_REQUEST)
+            batch = RawNameBatch(_MAX_BATCH)
             for record in records:
-                assert batch.append(timestamp=None, key=record.key, value=record.value, headers=list(record.headers))
-            number = partition(records[0].key or b"", PARTITIONS)
+                if not _append(batch, record):
+                    await (await producer.send_batch(batch, self.prefix + topic, partition=number))
+                    batch = RawNameBatch(_MAX_BATCH)
+                    assert _append(batch, record)
             await (await producer.send_batch(batch, self.prefix + topic, partition=number))
 
     async def count(self, topics: Iterable[str]) -> int:
@@ -148,3 +152,8 @@ class Broker:
 
     def _partitions(self, topics: Iterable[str]) -> list[TopicPartition]:
         return [TopicPartition(self.prefix + topic, number) for topic in topics for number in range(PARTITIONS)]
+
+
+def _append(batch: RawNameBatch, record: Sent) -> bool:
+    added = batch.append(timestamp=None, key=record.key, value=record.value, headers=list(record.headers))
+    return added is not None

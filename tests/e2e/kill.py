@@ -12,7 +12,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,24 +65,30 @@ class Report:
     results: int = 0
     doubled: int = 0
     seconds: float = 0.0
-    recoveries: list[float] = field(default_factory=list)
+    published: list[float] = field(default_factory=list)
+    consumed: list[float] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        down = sum(self.recoveries)
+        down = sum(self.consumed)
         pace = self.plan.commands / self.seconds
         running = self.plan.commands / max(self.seconds - down, 0.001)
         return "\n".join(
             (
                 f"records sent: {self.plan.commands} ({self.distinct} commands and repeats), seed {self.plan.seed}",
                 f"killed at records: {', '.join(map(str, self.plan.kills))}",
-                f"seconds from each kill to the next event: {', '.join(f'{one:.1f}' for one in self.recoveries)}",
+                f"seconds from each kill to the next event: {_seconds(self.published)}",
+                f"seconds from each kill to the next command consumed: {_seconds(self.consumed)}",
                 f"events: {self.events}, results: {self.results}, published twice after a kill: {self.doubled}",
                 f"{self.seconds:.1f} s in all: {pace:.0f} commands/s, {running:.0f} without the time of recovery",
                 f"violations: {len(self.wrong)}",
                 told(self.wrong),
             )
         )
+
+
+def _seconds(values: Iterable[float]) -> str:
+    return ", ".join(f"{value:.1f}" for value in values)
 
 
 class Judge:
@@ -121,7 +127,9 @@ class Judge:
             for moment in self._plan.kills:
                 self._allow(moment + int(self._plan.commands * _AHEAD))
                 await until(lambda moment=moment: self._passed(connection, moment), RECOVERY_SECONDS)  # type: ignore[misc]
-                report.recoveries.append(await self._kill(counter))
+                published, consumed = await self._kill(counter, connection)
+                report.published.append(published)
+                report.consumed.append(consumed)
             self._allow(self._plan.commands)
             await sending
             await until(lambda: is_settled(connection, self._plan.commands + 1), RECOVERY_SECONDS)
@@ -152,24 +160,32 @@ class Judge:
             await asyncio.gather(*waiting)
 
     def _allow(self, records: int) -> None:
-        self._allowed = min(records, self._plan.commands)
+        self._allowed = min(max(records, self._allowed), self._plan.commands)
         self._more.set()
 
     async def _passed(self, connection: "asyncpg.Connection[asyncpg.Record]", moment: int) -> bool:
         return await progress(connection) > moment
 
-    async def _kill(self, counter: AIOKafkaConsumer) -> float:
-        """Kills and starts again; gives the seconds until an event appears."""
+    async def _kill(
+        self, counter: AIOKafkaConsumer, connection: "asyncpg.Connection[asyncpg.Record]"
+    ) -> tuple[float, float]:
+        """Kills and starts again; gives the seconds until an event appears, and until a command is consumed."""
         killed = time.monotonic()
         await asyncio.to_thread(self._service.kill)
+        events, position = await self._broker.count_with(counter, EVENTS), await progress(connection)
         self._service.start()
-        before = await self._broker.count_with(counter, EVENTS)
+        # What was allowed before may all be consumed and published by now.
+        self._allow(position + int(self._plan.commands * _AHEAD))
 
-        async def more() -> bool:
-            return await self._broker.count_with(counter, EVENTS) > before
+        async def published() -> bool:
+            self._service.ensure_running()
+            return await self._broker.count_with(counter, EVENTS) > events
 
-        await until(more, RECOVERY_SECONDS)
-        return time.monotonic() - killed
+        async def since_kill(condition: Callable[[], Awaitable[bool]]) -> float:
+            await until(condition, RECOVERY_SECONDS)
+            return time.monotonic() - killed
+
+        return await asyncio.gather(since_kill(published), since_kill(lambda: self._passed(connection, position)))
 
 
 def main(arguments: Iterable[str] | None = None) -> int:

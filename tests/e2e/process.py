@@ -85,8 +85,7 @@ class Service:
 
     def problems(self) -> list[str]:
         """What the readiness probe has to say."""
-        if self._running.exit_code is not None:
-            raise RuntimeError(f"the service ended with {self._running.exit_code}:\n{self.tail()}")
+        self.ensure_running()
         url = f"http://{self._settings['BOOKSTREAM_HTTP_ADDRESS']}/readyz"
         try:
             with urllib.request.urlopen(url, timeout=_ASK_SECONDS) as answer:
@@ -98,6 +97,11 @@ class Service:
             return [str(error)]
         problems: list[str] = body["problems"]
         return problems
+
+    def ensure_running(self) -> None:
+        """Raises RuntimeError with the end of the log of a process that has ended."""
+        if self._running.exit_code is not None:
+            raise RuntimeError(f"the service ended with {self._running.exit_code}:\n{self.tail()}")
 
     def tail(self) -> str:
         """The end of the log."""

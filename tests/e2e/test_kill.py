@@ -19,5 +19,5 @@ async def test_three_kills_lose_nothing_and_double_nothing(
     """Every command has exactly one effect, in order and without gaps; repeats are the same bytes."""
     report = await Judge(Broker(kafka, topic_prefix), database_url, plan(COMMANDS, seed=7), tmp_path).run()
     assert not report.wrong, told(report.wrong)
-    assert len(report.recoveries) == 3
+    assert len(report.published) == 3
     assert report.distinct < COMMANDS
