@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 ROLES: Final = ("worker", "relay", "clock")
 STUCK_SECONDS: Final = 120.0
+SILENT_SECONDS: Final = 15.0
 STORE_RETRY_SECONDS: Final = 1.0
 RELAY_STOP_SECONDS: Final = 15.0
 
@@ -62,6 +63,9 @@ class Parts:
             problems.append(f"the consumer does not run{': ' + stopped if stopped else ' yet'}")
         if self.consumer is not None and self.consumer.health.last_error is not None:
             problems.append(self.consumer.health.last_error)
+        for name, part in (("relay", self.relay), ("clock", self.clock)):
+            if part is not None and part.health.beat_age() > SILENT_SECONDS:
+                problems.append(f"the {name} has had no session with PostgreSQL lately")
         return problems
 
 

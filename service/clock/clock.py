@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from service.backoff import Backoff
@@ -25,11 +25,15 @@ class ClockHealth:
 
     owner: bool = False
     sent: int = 0
-    last_beat: float | None = None
+    last_beat: float = field(default_factory=time.monotonic)
 
     def beat(self) -> None:
         """Note that the loop is alive and has PostgreSQL."""
         self.last_beat = time.monotonic()
+
+    def beat_age(self) -> float:
+        """Seconds since the last beat, or since the start."""
+        return time.monotonic() - self.last_beat
 
 
 class Clock:

@@ -27,16 +27,16 @@ class RelayHealth:
 
     owner: bool = False
     published: int = 0
-    last_beat: float | None = None
+    last_beat: float = field(default_factory=time.monotonic)
     problems: dict[Lane, str] = field(default_factory=dict)
 
     def beat(self) -> None:
         """Note that the loop is alive and has PostgreSQL."""
         self.last_beat = time.monotonic()
 
-    def beat_age(self) -> float | None:
-        """Seconds since the last beat; None before the first."""
-        return None if self.last_beat is None else time.monotonic() - self.last_beat
+    def beat_age(self) -> float:
+        """Seconds since the last beat, or since the start."""
+        return time.monotonic() - self.last_beat
 
 
 class Relay:
