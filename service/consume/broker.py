@@ -54,6 +54,8 @@ def build_broker(
         max_poll_interval_ms=_DAY_MS,
         # Range keeps partition i of all command topics on one member, so that one key's commands meet in one process.
         partition_assignment_strategy=(RangePartitionAssignor,),
+        # Some brokers answer an empty fetch only when this time is over, whatever has come meanwhile.
+        fetch_max_wait_ms=100,
         fetch_max_bytes=32 * 1024 * 1024,
         max_partition_fetch_bytes=4 * 1024 * 1024,
         listener=listener,
