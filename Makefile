@@ -39,8 +39,8 @@ bench: $(READY) ## speed beside a naive peer on the same servers; ARGS="--help" 
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 lock: $(READY) ## brings requirements.lock to the newest versions that pyproject.toml allows
-	@$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-header --extra demo --group dev --output-file requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --generate-hashes --no-header \
+		--extra demo --group dev --output-file requirements.lock
 
 clean: ## removes .venv and every cache
 	rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
