@@ -18,7 +18,10 @@ def on_entry(graph: Graph, left: str | None, members: Members, now: datetime) ->
 
 def on_update(graph: Graph, old: Members, new: Members, now: datetime) -> Timers:
     """Sets the timers anew that are relative to a member which changed; the others run on."""
-    bases = {action.autoplay.relative_to for action in graph.timers(new["state"]) if action.autoplay}
+    actions = graph.timers(new["state"])
+    if not actions:
+        return KEEP_TIMERS
+    bases = {action.autoplay.relative_to for action in actions if action.autoplay}
     changed = {base for base in bases if old.get(base) != new.get(base)}
     return Timers(clear=False, start=_started(graph, new, now, changed)) if changed else KEEP_TIMERS
 
