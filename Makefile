@@ -1,7 +1,7 @@
 # Everything runs from .venv, which the first target that needs it sets up from requirements.lock.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types architecture check format bench lock clean
+.PHONY: help demo test lint types architecture check format bench wheel lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -38,9 +38,15 @@ format: $(READY) ## formats the code and mends what ruff can
 bench: $(READY) ## speed beside a naive peer on the same servers; ARGS="--help" lists options
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
+wheel: $(READY) ## dist/, for deploy/Dockerfile; built with what requirements.lock pins
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build -t wheel
+
 lock: $(READY) ## brings requirements.lock to the newest versions that pyproject.toml allows
 	@$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --generate-hashes --no-header \
 		--extra demo --group dev --output-file requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-header --no-annotate \
+		--constraint requirements.lock --output-file deploy/requirements.lock
 
 clean: ## removes .venv and every cache
 	rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist

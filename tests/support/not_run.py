@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.support import kafka as kafka_support
+from tests.support.crd_schemas import REMEDY as SCHEMAS_REMEDY
+from tests.support.crd_schemas import crd_schemas
 from tests.support.kafka_jars import fetch_jars
 from tests.support.node import node
 from tests.support.stack import NotHereError, real_kafka_is_owed
@@ -23,6 +25,7 @@ class NotRun:
         self._config = config
         self._left_out: list[pytest.Item] = []
         self._reasons: list[str] = []
+        self._owed = False
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -32,17 +35,25 @@ class NotRun:
         self._leave_out(items, _needs_kafka, _why_no_kafka)
         self._leave_out(items, _needs_nodes, _why_no_nodes)
         self._leave_out(items, _needs_node_js, _why_no_node_js)
+        # Nobody's tools bring these schemas, so that no run can owe them.
+        self._leave_out(items, _needs_crd_schemas, _why_no_crd_schemas, owed=False)
         if self._left_out:
             config.hook.pytest_deselected(items=self._left_out)
 
     def _leave_out(
-        self, items: list[pytest.Item], needs: Callable[[pytest.Item], bool], why_not: Callable[[], str | None]
+        self,
+        items: list[pytest.Item],
+        needs: Callable[[pytest.Item], bool],
+        why_not: Callable[[], str | None],
+        *,
+        owed: bool = True,
     ) -> None:
         needing = [item for item in items if needs(item)]
         reason = why_not() if needing else None
         if reason is not None:
             self._left_out += needing
             self._reasons.append(reason)
+            self._owed = self._owed or owed
             items[:] = [item for item in items if not needs(item)]
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -50,7 +61,7 @@ class NotRun:
         self, session: pytest.Session, exitstatus: int | pytest.ExitCode
     ) -> Generator[None, None, None]:
         """Set the exit code before, and write the account after, everything that pytest itself writes."""
-        owed = bool(self._left_out) and real_kafka_is_owed()
+        owed = self._owed and real_kafka_is_owed()
         if self._left_out and session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED if owed else pytest.ExitCode.OK
         yield
@@ -62,7 +73,8 @@ class NotRun:
             reporter.write_line(f"  {path}: {count}")
         for reason in self._reasons:
             reporter.write_line(f"why: {reason}")
-        reporter.write_line(f"remedy: {kafka_support.REMEDY}; Node.js with npm for the AsyncAPI parser")
+        remedies = kafka_support.REMEDY, "Node.js with npm for the AsyncAPI parser", SCHEMAS_REMEDY
+        reporter.write_line(f"remedy: {'; '.join(remedies)}")
         if owed:
             reporter.write_line("CI or BROKER=kafka asks for them, so this run has failed", red=True)
         reporter.write_line(f"{len(self._left_out)} not run")
@@ -100,6 +112,18 @@ def _why_no_node_js() -> str | None:
         node()
     except NotHereError as reason:
         return f"the official AsyncAPI parser: {reason}"
+    return None
+
+
+def _needs_crd_schemas(item: pytest.Item) -> bool:
+    return "schemas_of_operators" in _fixtures(item)
+
+
+def _why_no_crd_schemas() -> str | None:
+    try:
+        crd_schemas()
+    except NotHereError as reason:
+        return f"schemas of the operators' objects: {reason}"
     return None
 
 

@@ -1,0 +1,74 @@
+"""The rights that wait for the day on which the service can identify itself to Kafka."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from schemas import headers as names
+from service.settings import Settings
+from service.topics import COMMAND_TOPICS
+from tests.deploy import schemas
+from tests.deploy.rendered import ENVIRONMENTS, Rendered, kustomize
+
+_WRITTEN = (
+    names.INTERNAL_COMMANDS,
+    names.BOOKING_EVENTS,
+    names.VISIT_EVENTS,
+    names.COMMAND_RESULTS,
+    names.COMMANDS_DLQ,
+)
+_ALL = tuple(each.name for each in names.TOPICS)
+
+
+@pytest.fixture
+def users(deploy: Path, tmp_path: Path) -> Rendered:
+    """The component, rendered by itself."""
+    component = os.path.relpath(deploy / "components" / "kafka-users", tmp_path.resolve())
+    text = f"kind: Kustomization\nnamespace: kafka\ncomponents: [{component}]\n"
+    (tmp_path / "kustomization.yaml").write_text(text, encoding="utf-8")
+    return Rendered(kustomize(tmp_path))
+
+
+def _rights(users: Rendered, name: str) -> set[tuple[str, str, str]]:
+    spec = users.one("KafkaUser", f"bookstream-{name}")["spec"]
+    return {
+        (rule["resource"]["type"], rule["resource"]["name"], operation)
+        for rule in spec["authorization"]["acls"]
+        for operation in rule["operations"]
+    }
+
+
+def test_the_worker_reads_commands_as_its_group(users: Rendered) -> None:
+    """It writes nothing and creates nothing."""
+    topics = {("topic", name, operation) for name in COMMAND_TOPICS for operation in ("Read", "Describe")}
+    assert _rights(users, "worker") == topics | {("group", Settings().group_id, "Read")}
+
+
+def test_the_relay_writes_what_the_outbox_may_hold(users: Rendered) -> None:
+    """It reads nothing and creates nothing."""
+    assert _rights(users, "relay") == {("topic", name, each) for name in _WRITTEN for each in ("Write", "Describe")}
+
+
+def test_the_check_of_topics_reads_their_settings(users: Rendered) -> None:
+    """It sees no record."""
+    wanted = {("topic", name, each) for name in _ALL for each in ("Describe", "DescribeConfigs")}
+    assert _rights(users, "topics-check") == wanted
+
+
+def test_the_rights_are_taken_by_name(users: Rendered) -> None:
+    """No pattern gives more than what is listed."""
+    rules = [rule for user in users.all("KafkaUser") for rule in user["spec"]["authorization"]["acls"]]
+    assert all("patternType" not in rule["resource"] and rule["resource"]["name"] != "*" for rule in rules)
+
+
+def test_the_users_are_valid(users: Rendered, schemas_of_operators: Path) -> None:
+    """The operator would take them."""
+    assert len(users.objects) == 3
+    assert schemas.custom(schemas_of_operators)(users) == []
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_no_environment_uses_them_yet(deploy: Path, environment: str) -> None:
+    """A client that can't identify itself would be locked out by them."""
+    assert not Rendered(kustomize(deploy / "overlays" / environment)).all("KafkaUser")
