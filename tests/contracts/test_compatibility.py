@@ -47,7 +47,9 @@ def _released_messages() -> Iterator[tuple[Path, str]]:
         yield from ((release, path.name.removesuffix(".v1.schema.json")) for path in sorted(release.glob("*.json")))
 
 
-@pytest.mark.parametrize(("release", "name"), list(_released_messages()), ids=lambda value: getattr(value, "name", value))
+@pytest.mark.parametrize(
+    ("release", "name"), list(_released_messages()), ids=lambda value: getattr(value, "name", value)
+)
 def test_nothing_breaks_who_was_built_against_a_release(release: Path, name: str) -> None:
     """Every message type that a release had is still there, and compatible with each of its released schemas."""
     assert name in MESSAGES

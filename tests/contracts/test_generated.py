@@ -24,7 +24,7 @@ def test_committed_schemas_are_those_of_the_models() -> None:
 
 
 def test_the_release_is_kept() -> None:
-    """The released schemas cover every message type that the release had, all of them still there, and are not empty."""
+    """The released schemas cover every message type that the release had, all still there, and are not empty."""
     assert set(_files(RELEASED)) == set(generate()) - LATER
     assert set(generate()) > LATER
     assert all(_files(RELEASED).values())

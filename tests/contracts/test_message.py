@@ -158,7 +158,7 @@ def test_filter_drops_what_is_not_greater_than_the_last_seen() -> None:
 
 
 def test_filter_takes_a_snapshot_unless_a_greater_sequence_was_done() -> None:
-    """A snapshot passes at the sequence that is done already, and not below it; the change of its sequence is a repeat."""
+    """A snapshot passes at the sequence that is done, and not below it; then the change of its sequence is a repeat."""
     known = SequenceFilter()
     passed = []
     for kind, name, sequence in [
