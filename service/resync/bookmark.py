@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from service.errors import ServiceError
+from service.resync.unsent import NOTHING, Span
 from service.store.pool import Connection
 
 # Only as much of a snapshot is read as the filters need; without any of them none is.
@@ -19,13 +20,19 @@ BEGIN: Final = """
 INSERT INTO resync (resync_id, kinds, account_id, location_id, changed_since, total) VALUES ($1, $2, $3, $4, $5, $6)
 """
 UNFINISHED: Final = """
-SELECT resync_id, kinds, account_id, location_id, changed_since, total, published, after_account, after_kind, after_id
+SELECT resync_id, kinds, account_id, location_id, changed_since, total, published, rows_after, rows_upto,
+       after_account, after_kind, after_id
 FROM resync WHERE finished_at IS NULL ORDER BY started_at DESC LIMIT 1
 """
 # The row stays locked until the page is committed: whoever else goes on with the same resync waits, and then loses.
+CLAIM: Final = """
+SELECT 1 FROM resync
+WHERE resync_id = $1 AND (after_account, after_kind, after_id) = ($2, $3, $4) AND finished_at IS NULL FOR UPDATE
+"""
 MOVE: Final = """
-UPDATE resync SET published = published + $8, after_account = $5, after_kind = $6, after_id = $7
-WHERE resync_id = $1 AND (after_account, after_kind, after_id) = ($2, $3, $4) AND finished_at IS NULL
+UPDATE resync SET after_account = $2, after_kind = $3, after_id = $4, published = published + $5,
+                  rows_after = $6, rows_upto = $7
+WHERE resync_id = $1
 """
 FINISH: Final = "UPDATE resync SET finished_at = now() WHERE resync_id = $1"
 
@@ -50,13 +57,17 @@ class Selection:
 
 @dataclass(slots=True)
 class Bookmark:
-    """One resync: `total` is how many aggregates it was about when it began, `after` the last one that is done."""
+    """One resync: `total` is how many aggregates it was about when it began, `after` the last one that is done.
+
+    `rows` are the numbers in the outbox between which lies what may not be sent yet.
+    """
 
     resync_id: str
     selection: Selection
     total: int
     published: int = 0
     after: Place = START
+    rows: Span = NOTHING
 
 
 class ResyncTaken(ServiceError):
@@ -76,16 +87,21 @@ async def unfinished(connection: Connection) -> Bookmark | None:
     row = await connection.fetchrow(UNFINISHED)
     if row is None:
         return None
-    resync_id, kinds, account_id, location_id, changed_since, total, published, *after = row
+    resync_id, kinds, account_id, location_id, changed_since, total, published, rows_after, rows_upto, *after = row
     selection = Selection(tuple(kinds), account_id, location_id, changed_since)
-    return Bookmark(resync_id, selection, total, published, (after[0], after[1], after[2]))
+    place = (after[0], after[1], after[2])
+    return Bookmark(resync_id, selection, total, published, place, (rows_after, rows_upto))
 
 
-async def move(connection: Connection, bookmark: Bookmark, after: Place, published: int) -> None:
-    """Moves the bookmark in the caller's transaction; raises ResyncTaken when it is not where it was left."""
-    done = await connection.execute(MOVE, bookmark.resync_id, *bookmark.after, *after, published)
-    if done != "UPDATE 1":
+async def claim(connection: Connection, bookmark: Bookmark) -> None:
+    """Begins a page in the caller's transaction; raises ResyncTaken when the bookmark is not where it was left."""
+    if await connection.fetchval(CLAIM, bookmark.resync_id, *bookmark.after) is None:
         raise ResyncTaken(f"another process goes on with resync {bookmark.resync_id}; let it, or stop it first")
+
+
+async def move(connection: Connection, bookmark: Bookmark, after: Place, published: int, rows: Span) -> None:
+    """Moves the bookmark behind a page, in the transaction that has claimed it."""
+    await connection.execute(MOVE, bookmark.resync_id, *after, published, *rows)
 
 
 async def finish(connection: Connection, bookmark: Bookmark) -> None:

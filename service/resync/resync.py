@@ -18,7 +18,8 @@ from service.errors import ServiceError
 from service.outbox.append import append
 from service.outbox.row import Row
 from service.outbox.snapshot import Standing, snapshot_row
-from service.resync.bookmark import MATCHES, Bookmark, Place, finish, move
+from service.resync.bookmark import MATCHES, Bookmark, Place, claim, finish, move
+from service.resync.unsent import NOTHING, Unsent, newest
 from service.store.pool import RACE_ERRORS, Connection
 
 log = logging.getLogger(__name__)
@@ -35,14 +36,13 @@ SELECT account_id, kind, aggregate_id FROM aggregate
 WHERE {MATCHES} AND (account_id, kind, aggregate_id) > ($5, $6, $7)
 ORDER BY account_id, kind, aggregate_id LIMIT $8
 """  # noqa: S608
+# In the order in which batches lock too: that of bytes.
 LOCK: Final = """
 SELECT a.account_id, a.kind, a.aggregate_id, a.version, a.state
 FROM unnest($1::text[], $2::text[], $3::text[]) AS asked (account_id, kind, aggregate_id)
 JOIN aggregate a USING (account_id, kind, aggregate_id)
-ORDER BY a.account_id, a.kind, a.aggregate_id FOR SHARE OF a
+ORDER BY a.account_id COLLATE "C", a.kind COLLATE "C", a.aggregate_id COLLATE "C" FOR SHARE OF a
 """
-# Counted no further than it matters.
-WAITING: Final = "SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT $1) AS waiting"
 
 Tell = Callable[[Bookmark, int], None]
 
@@ -50,8 +50,8 @@ Tell = Callable[[Bookmark, int], None]
 class Resync:
     """Publishes what a bookmark is about, from where it stands; `rate` is in snapshots a second, None for no bound.
 
-    The outbox never holds more than `MOST_WAITING` rows because of it: while the relay is behind, or away, it waits.
-    `tell` is called after each page and while it waits, with the number of rows that wait in the outbox.
+    Never more than `MOST_WAITING` of its rows are unsent in the outbox: while the relay is behind, or away, it waits.
+    `tell` is called after each page and while it waits, with that number.
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class Resync:
         self._epoch = epoch
         self._rate = rate
         self._tell = tell
+        self._unsent = Unsent([] if bookmark.rows == NOTHING else [bookmark.rows])
         self._page = PAGE if rate is None else max(1, min(PAGE, int(rate / PAGES_PER_SECOND)))
 
     async def run(self) -> None:
@@ -78,7 +79,7 @@ class Resync:
         while places := await self._next():
             await self._room(len(places))
             await self._publish(places)
-            self._tell(self._bookmark, await self._waiting())
+            self._tell(self._bookmark, await self._unsent.count(self._connection))
             if self._rate is not None:
                 due = start + (self._bookmark.published - before) / self._rate
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
@@ -89,29 +90,35 @@ class Resync:
         rows = await self._connection.fetch(NEXT, *bookmark.selection.parameters, *bookmark.after, self._page)
         return [(account_id, kind, aggregate_id) for account_id, kind, aggregate_id in rows]
 
-    async def _waiting(self) -> int:
-        waiting: int = await self._connection.fetchval(WAITING, MOST_WAITING)
-        return waiting
-
     async def _room(self, rows: int) -> None:
-        """Return when the outbox has room for so many rows more."""
-        while (waiting := await self._waiting()) + rows > MOST_WAITING:
+        """Return when so many rows more may wait."""
+        while (waiting := await self._unsent.count(self._connection)) + rows > MOST_WAITING:
             self._tell(self._bookmark, waiting)
             await asyncio.sleep(WAIT_SECONDS)
 
     async def _publish(self, places: Sequence[Place]) -> None:
         for _ in range(RACES):
             try:
-                async with self._connection.transaction():
-                    await move(self._connection, self._bookmark, places[-1], len(places))
-                    await append(self._connection, await self._rows(self._connection, places))
+                await self._transact(places)
             except RACE_ERRORS as error:
                 log.info("a page met another transaction and is tried again: %s", error)
             else:
-                self._bookmark.after = places[-1]
-                self._bookmark.published += len(places)
                 return
         raise ServiceError("the resync met other transactions again and again; go on later with --resume")
+
+    async def _transact(self, places: Sequence[Place]) -> None:
+        connection, bookmark = self._connection, self._bookmark
+        async with connection.transaction():
+            await claim(connection, bookmark)
+            rows = await self._rows(connection, places)
+            before = await newest(connection)
+            await append(connection, rows)
+            page = (before, await newest(connection))
+            span = self._unsent.span(page)
+            await move(connection, bookmark, places[-1], len(places), span)
+        self._unsent.pages.append(page)
+        bookmark.rows, bookmark.after = span, places[-1]
+        bookmark.published += len(places)
 
     async def _rows(self, connection: Connection, places: Sequence[Place]) -> list[Row]:
         found = await connection.fetch(LOCK, *zip(*places, strict=True))

@@ -11,6 +11,9 @@ CREATE TABLE resync (
     after_account text NOT NULL DEFAULT '',
     after_kind text NOT NULL DEFAULT '',
     after_id text NOT NULL DEFAULT '',
+    -- Between these numbers lie its rows of the outbox that may not be sent yet.
+    rows_after bigint NOT NULL DEFAULT 0,
+    rows_upto bigint NOT NULL DEFAULT 0,
     started_at timestamptz NOT NULL DEFAULT now(),
     finished_at timestamptz
 );
