@@ -12,7 +12,15 @@ from schemas.commands import (
     UpdateVisit,
 )
 from schemas.errors import problems
-from schemas.events import BookingChanged, BookingSnapshot, VisitChanged, VisitSnapshot
+from schemas.events import (
+    BookingChanged,
+    BookingSnapshot,
+    BookingSnapshotMessage,
+    Event,
+    VisitChanged,
+    VisitSnapshot,
+    VisitSnapshotMessage,
+)
 from schemas.message import Message, SequenceFilter, command, event
 from schemas.results import CommandAccepted, CommandRefused
 
@@ -21,12 +29,14 @@ __all__ = [
     "IMMUTABLE",
     "BookingChanged",
     "BookingSnapshot",
+    "BookingSnapshotMessage",
     "Command",
     "CommandAccepted",
     "CommandRefused",
     "ConfigureLocation",
     "CreateBooking",
     "CreateVisit",
+    "Event",
     "Message",
     "SequenceFilter",
     "StateAction",
@@ -34,6 +44,7 @@ __all__ = [
     "UpdateVisit",
     "VisitChanged",
     "VisitSnapshot",
+    "VisitSnapshotMessage",
     "command",
     "event",
     "problems",

@@ -21,8 +21,8 @@ MESSAGES_OF: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         names.VISIT_COMMANDS: _VISIT_COMMANDS,
         names.INTERNAL_COMMANDS: _ALL_COMMANDS,
         names.COMMANDS_REPLAY: (_DEAD_LETTER,),
-        names.BOOKING_EVENTS: (names.BOOKING_CHANGED,),
-        names.VISIT_EVENTS: (names.VISIT_CHANGED,),
+        names.BOOKING_EVENTS: (names.BOOKING_CHANGED, names.BOOKING_SNAPSHOT),
+        names.VISIT_EVENTS: (names.VISIT_CHANGED, names.VISIT_SNAPSHOT),
         names.COMMAND_RESULTS: _RESULTS,
         names.COMMANDS_DLQ: (_DEAD_LETTER,),
     }

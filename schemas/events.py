@@ -1,4 +1,4 @@
-"""The change events, as the service writes them and consumers read them.
+"""The change events and the snapshots for late consumers, as the service writes them and consumers read them.
 
 Members that a reader does not know are ignored, so that it survives additions within a version.
 """
@@ -201,3 +201,31 @@ class VisitChanged(ChangeEvent):
 
     visit_id: Id
     visit: VisitSnapshot
+
+
+class StandingMessage(BaseModel):
+    """Members that both snapshots share."""
+
+    model_config = OPEN
+
+    account_id: Id
+    version: Positive
+    completed: bool
+    available_actions: list[Word]
+
+
+class BookingSnapshotMessage(StandingMessage):
+    """A booking as it stands, for consumers that start late: no change, and of the latest change's `ce_sequence`."""
+
+    booking_id: Id
+    booking: BookingSnapshot
+
+
+class VisitSnapshotMessage(StandingMessage):
+    """A visit as it stands, for consumers that start late: no change, and of the latest change's `ce_sequence`."""
+
+    visit_id: Id
+    visit: VisitSnapshot
+
+
+Event = BookingChanged | VisitChanged | BookingSnapshotMessage | VisitSnapshotMessage

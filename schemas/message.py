@@ -8,13 +8,25 @@ from typing import Final
 
 from schemas import headers as names
 from schemas.commands import COMMANDS, Command, ConfigureLocation, CreateVisit, StateAction, UpdateVisit
-from schemas.events import BookingChanged, VisitChanged
+from schemas.events import (
+    BookingChanged,
+    BookingSnapshotMessage,
+    Event,
+    StandingMessage,
+    VisitChanged,
+    VisitSnapshotMessage,
+)
 from schemas.types import canonical_instant
 
 Headers = Iterable[tuple[str, bytes | None]]
 
-EVENTS: Final[Mapping[str, type[BookingChanged] | type[VisitChanged]]] = MappingProxyType(
-    {names.BOOKING_CHANGED: BookingChanged, names.VISIT_CHANGED: VisitChanged}
+EVENTS: Final[Mapping[str, type[Event]]] = MappingProxyType(
+    {
+        names.BOOKING_CHANGED: BookingChanged,
+        names.VISIT_CHANGED: VisitChanged,
+        names.BOOKING_SNAPSHOT: BookingSnapshotMessage,
+        names.VISIT_SNAPSHOT: VisitSnapshotMessage,
+    }
 )
 _TYPES: Final = MappingProxyType({model: name for name, model in COMMANDS.items()})
 
@@ -95,40 +107,43 @@ def header(headers: Headers, name: str) -> str | None:
     return None
 
 
-def event(headers: Headers, value: bytes) -> BookingChanged | VisitChanged:
-    """Reads a change event.
+def event(headers: Headers, value: bytes) -> Event:
+    """Reads a change event or a snapshot: both hold the whole state.
 
     Raises LookupError for a message of another type, which a consumer skips, and pydantic's ValidationError.
     """
     kind = header(headers, names.CE_TYPE)
     if kind is None or kind not in EVENTS:
-        raise LookupError(f"no change event: {kind}")
+        raise LookupError(f"no change event and no snapshot: {kind}")
     return EVENTS[kind].model_validate_json(value)
 
 
 @dataclass(slots=True)
 class SequenceFilter:
-    """Drops repeats: an event is new when its `ce_sequence` is greater than the last one done for its aggregate.
+    """Drops repeats: a change is new when its `ce_sequence` is greater than the last one done for its aggregate.
 
-    `seen` may be a consumer's own mapping, kept together with what it derives from the events.
+    A snapshot bears the sequence of the latest change, and is new unless a greater one was done: whoever missed that
+    change, or lost what it derived from it, has it again. `seen` may be a consumer's own mapping, kept together with
+    what it derives from the events.
     """
 
     seen: MutableMapping[tuple[str, str, str], str] = field(default_factory=dict)
 
-    def is_new(self, headers: Headers, change: BookingChanged | VisitChanged) -> bool:
-        """Tells whether the event is to be handled."""
-        return _sequence(headers) > self.seen.get(_identity(change), "")
+    def is_new(self, headers: Headers, change: Event) -> bool:
+        """Tells whether the event or snapshot is to be handled."""
+        sequence, last = _sequence(headers), self.seen.get(_identity(change), "")
+        return sequence >= last if isinstance(change, StandingMessage) else sequence > last
 
-    def done(self, headers: Headers, change: BookingChanged | VisitChanged) -> None:
-        """Remembers the event as handled."""
+    def done(self, headers: Headers, change: Event) -> None:
+        """Remembers the event or snapshot as handled."""
         identity = _identity(change)
         self.seen[identity] = max(_sequence(headers), self.seen.get(identity, ""))
 
 
-def _identity(change: BookingChanged | VisitChanged) -> tuple[str, str, str]:
-    if isinstance(change, BookingChanged):
-        return change.account_id, "booking", change.booking_id
-    return change.account_id, "visit", change.visit_id
+def _identity(found: Event) -> tuple[str, str, str]:
+    if isinstance(found, BookingChanged | BookingSnapshotMessage):
+        return found.account_id, "booking", found.booking_id
+    return found.account_id, "visit", found.visit_id
 
 
 def _sequence(headers: Headers) -> str:

@@ -19,11 +19,11 @@ from faststream import FastStream
 from service.clock.clock import Clock
 from service.consume.consumer import Consumer
 from service.consume.quiet import quieten
-from service.errors import SchemaMismatch, SettingsError
+from service.errors import SchemaMismatch
 from service.graphs.loader import load_graphs
 from service.handle.batch import BatchTransaction
 from service.relay.relay import Relay
-from service.settings import Settings
+from service.settings import Settings, refuse_what_is_not_there
 from service.store.migrate import check
 from service.store.pool import OUTAGE_ERRORS, make_pool
 from service.telemetry.probes import probe_server
@@ -78,11 +78,7 @@ class LoopsAlone(FastStream):
 
 def build_app(settings: Settings, roles: frozenset[str]) -> tuple[FastStream, Parts]:
     """Wires the roles into a FastStream application; call it inside the loop. Raises SettingsError."""
-    if settings.signing != "off":
-        raise SettingsError(
-            "BOOKSTREAM_SIGNING: signed commands are not available in this release, so anybody's word would be taken; "
-            "set BOOKSTREAM_SIGNING=off, for local work only"
-        )
+    refuse_what_is_not_there(settings)
     parts, wake = Parts(), asyncio.Event()
     database_url = settings.database_url.get_secret_value()
     pool = make_pool(database_url)

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 import click
+from click.shell_completion import CompletionItem
 
 from service.errors import ServiceError, SettingsError
 
@@ -17,6 +18,9 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "topics": "Creates missing topics and compares the rest with what is wanted.",
         "send": "Publishes commands from a file or standard input and waits for outcomes.",
         "tail": "Follows events, results and dead letters.",
+        "show": "A booking, visit or location as it stands, and what can be done with it.",
+        "doctor": "Looks for what keeps the service from its work, and says what helps.",
+        "resync": "Publishes snapshots of bookings and visits for consumers that start late.",
         "graph": "Prints and draws state graphs.",
         "schemas": "Writes JSON Schemas and the AsyncAPI document.",
     }
@@ -39,6 +43,12 @@ class Lazy(click.Group):
         command: click.Command = getattr(importlib.import_module(f"service.cli.{cmd_name}"), cmd_name)
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Completes the names of subcommands without loading any of them."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        return [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the list without loading any of them."""
         del ctx
@@ -54,13 +64,16 @@ def cli() -> None:
     Settings are environment variables (BOOKSTREAM_DATABASE_URL, BOOKSTREAM_KAFKA_BOOTSTRAP, ...), or the same names in
     lower case in a TOML file that BOOKSTREAM_CONFIG names. Exit codes: 0 fine, 1 failed while working, 2 wrong use or
     settings.
+
+    Completion in bash: eval "$(_BOOKSTREAM_COMPLETE=bash_source bookstream)"; in zsh and fish zsh_source and
+    fish_source do the same.
     """
 
 
 def main() -> None:
     """Runs the command; failures on purpose become one clear line and an exit code."""
     try:
-        cli()
+        cli(prog_name="bookstream")
     except SettingsError as error:
         click.echo(f"wrong settings:\n{error}", err=True)
         raise SystemExit(2) from None

@@ -1,6 +1,7 @@
 """`bookstream migrate`: the database's schema."""
 
 import asyncio
+import json
 
 import asyncpg
 import click
@@ -14,7 +15,8 @@ from service.store.graph_revision import settle_graphs
 
 @click.command()
 @click.option("--check", is_flag=True, help="Only tell what is missing; exit code 1 when something is.")
-def migrate(check: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="The names as JSON, for other programs.")
+def migrate(check: bool, as_json: bool) -> None:
     """Bring the database to this version; safe to run by several at once."""
     settings = load_settings()
     url = settings.database_url.get_secret_value()
@@ -24,9 +26,12 @@ def migrate(check: bool) -> None:
             asyncio.run(settle_graphs(url, load_graphs(settings.graphs_dir), record=not check))
     except (asyncpg.PostgresError, OSError, TimeoutError) as error:
         raise ServiceError(f"the database can't be migrated: {error}; look at BOOKSTREAM_DATABASE_URL") from error
-    for name in names:
-        click.echo(f"{'missing' if check else 'applied'}  {name}")
-    if not names:
-        click.echo("the database is at this version")
-    elif check:
+    if as_json:
+        click.echo(json.dumps({"missing" if check else "applied": names}))
+    else:
+        for name in names:
+            click.echo(f"{'missing' if check else 'applied'}  {name}")
+        if not names:
+            click.echo("the database is at this version")
+    if check and names:
         raise SystemExit(1)

@@ -1,6 +1,9 @@
 """`bookstream topics`: the topics on the broker."""
 
 import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
 
 import click
 from aiokafka.errors import KafkaError
@@ -12,21 +15,29 @@ from service.topics import Difference, Topics, wanted
 
 @click.command()
 @click.option("--check", is_flag=True, help="Only tell; exit code 1 when a topic is missing or differs.")
-def topics(check: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="What was created and what differs as JSON, for other programs.")
+def topics(check: bool, as_json: bool) -> None:
     """Create missing topics and compare the rest with what is wanted."""
     settings = load_settings()
     try:
         created, differences = asyncio.run(_settle(settings, check=check))
     except (KafkaError, OSError, TimeoutError) as error:
         raise ServiceError(f"the topics can't be settled: {error}; look at BOOKSTREAM_KAFKA_BOOTSTRAP") from error
+    if as_json:
+        click.echo(json.dumps({"created": created, "differences": [asdict(each) for each in differences]}))
+    else:
+        _tell(created, differences)
+    if check and differences:
+        raise SystemExit(1)
+
+
+def _tell(created: Sequence[str], differences: Sequence[Difference]) -> None:
     for name in created:
         click.echo(f"created  {name}")
     for difference in differences:
         click.echo(f"differs  {difference}")
     if not created and not differences:
         click.echo("every topic is as wanted")
-    if check and differences:
-        raise SystemExit(1)
 
 
 async def _settle(settings: Settings, *, check: bool) -> tuple[list[str], list[Difference]]:

@@ -7,7 +7,7 @@ that tolerance.
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +42,17 @@ def _released(release: Path, name: str) -> Schema:
     return schema
 
 
-@pytest.mark.parametrize("release", RELEASES, ids=lambda path: path.name)
-@pytest.mark.parametrize("name", MESSAGES)
+def _released_messages() -> Iterator[tuple[Path, str]]:
+    for release in RELEASES:
+        yield from ((release, path.name.removesuffix(".v1.schema.json")) for path in sorted(release.glob("*.json")))
+
+
+@pytest.mark.parametrize(
+    ("release", "name"), list(_released_messages()), ids=lambda value: getattr(value, "name", value)
+)
 def test_nothing_breaks_who_was_built_against_a_release(release: Path, name: str) -> None:
-    """Every message type is compatible with each of its released schemas."""
+    """Every message type that a release had is still there, and compatible with each of its released schemas."""
+    assert name in MESSAGES
     assert compatible(name, _released(release, name), schema_of(name))
 
 

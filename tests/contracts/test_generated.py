@@ -10,6 +10,7 @@ from schemas.headers import dataschema
 from tests.contracts.catalogue import JSON_DIRECTORY, ROOT, committed
 
 RELEASED = ROOT / "released" / "0.1.0"
+LATER = {"booking-snapshot.v1.schema.json", "visit-snapshot.v1.schema.json"}
 SANCTIONED = {"pydantic", "pydantic_core", "typing_extensions", "annotated_types", "typing_inspection", "schemas"}
 
 
@@ -23,8 +24,9 @@ def test_committed_schemas_are_those_of_the_models() -> None:
 
 
 def test_the_release_is_kept() -> None:
-    """The released schemas cover every message type and are not empty."""
-    assert set(_files(RELEASED)) == set(generate())
+    """The released schemas cover every message type that the release had, all still there, and are not empty."""
+    assert set(_files(RELEASED)) == set(generate()) - LATER
+    assert set(generate()) > LATER
     assert all(_files(RELEASED).values())
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from schemas import (
     BookingChanged,
+    BookingSnapshotMessage,
     ConfigureLocation,
     CreateBooking,
     CreateVisit,
@@ -13,6 +14,7 @@ from schemas import (
     UpdateBooking,
     UpdateVisit,
     VisitChanged,
+    VisitSnapshotMessage,
     command,
     event,
     headers,
@@ -102,10 +104,19 @@ def test_event_is_read_by_its_type() -> None:
     assert isinstance(event(*_sent("visit-changed", "party", 2)), VisitChanged)
 
 
+def test_snapshot_is_read_by_its_type() -> None:
+    """A snapshot holds the same state as the change that it follows."""
+    booking, change = (event(*_sent(f"booking-{kind}", "confirmed", 2)) for kind in ("snapshot", "changed"))
+    assert isinstance(booking, BookingSnapshotMessage)
+    assert isinstance(change, BookingChanged)
+    assert booking.booking == change.booking
+    assert isinstance(event(*_sent("visit-snapshot", "party", 2)), VisitSnapshotMessage)
+
+
 def test_event_of_another_type_is_told_apart() -> None:
     """A consumer can skip what is no change event."""
     with pytest.raises(LookupError):
-        event([("ce_type", b"booking-snapshot")], b"{}")
+        event([("ce_type", b"command-accepted")], b"{}")
     with pytest.raises(LookupError):
         event([], b"{}")
 
@@ -143,6 +154,38 @@ def test_filter_drops_what_is_not_greater_than_the_last_seen() -> None:
         ("booking-changed", 2),
         ("visit-changed", 2),
         ("booking-changed", 10**16 + 2),
+    ]
+
+
+def test_filter_takes_a_snapshot_unless_a_greater_sequence_was_done() -> None:
+    """A snapshot passes at the sequence that is done, and not below it; then the change of its sequence is a repeat."""
+    known = SequenceFilter()
+    passed = []
+    for kind, name, sequence in [
+        ("booking-changed", "created", 1),
+        ("booking-changed", "confirmed", 2),
+        ("booking-snapshot", "confirmed", 2),
+        ("booking-snapshot", "confirmed", 2),
+        ("booking-snapshot", "created", 1),
+        ("booking-changed", "confirmed", 2),
+        ("booking-snapshot", "confirmed", 4),
+        ("booking-changed", "confirmed", 3),
+        ("booking-changed", "confirmed", 5),
+        ("visit-snapshot", "party", 1),
+    ]:
+        found, value = _sent(kind, name, sequence)
+        change = event(found, value)
+        if known.is_new(found, change):
+            passed.append((kind, sequence))
+            known.done(found, change)
+    assert passed == [
+        ("booking-changed", 1),
+        ("booking-changed", 2),
+        ("booking-snapshot", 2),
+        ("booking-snapshot", 2),
+        ("booking-snapshot", 4),
+        ("booking-changed", 5),
+        ("visit-snapshot", 1),
     ]
 
 
