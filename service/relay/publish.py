@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from service.partitioner import partition
 from service.relay.headers import parse_headers
-from service.relay.partitioner import partition
 from service.relay.producer import Producer, TopicUnknownError
 from service.relay.window import Row
 from service.store.lease import HEARTBEAT_SECONDS, Lease
