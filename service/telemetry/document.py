@@ -47,8 +47,8 @@ One JSON object a line on standard error, with the names of OpenTelemetry's log 
 - What commands say never gets in. An error is named by its class; its message stands there only where it is about \
 servers and settings. Ids of messages do get in: senders must not put a person's data into `ce_id`.
 - Everything but ASCII is escaped, so a line break in a header cannot begin a line.
-- `BOOKSTREAM_LOG_LEVEL` is the level of the service's own loggers. `kill -USR1` switches it to DEBUG, and back, \
-without a restart. Libraries stay at INFO, since at DEBUG some of them write out what is on the wire.
+- `BOOKSTREAM_LOG_LEVEL` is the level of the service's own loggers. `kill -USR1` switches it to DEBUG (from DEBUG to \
+INFO), and back, without a restart. Libraries stay at INFO, since at DEBUG some of them write out what is on the wire.
 
 ## Metrics
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from service import parts
 from service.telemetry import document, names
 from service.telemetry.names import METRICS, Metric
 
@@ -53,6 +54,14 @@ def test_names_in_texts_are_declared(project_root: Path) -> None:
 def test_the_readme_is_up_to_date() -> None:
     """After a change: `python -m service.telemetry.document`."""
     assert document.README.read_text(encoding="utf-8") == document.document()
+
+
+def test_the_limits_that_the_readme_tells() -> None:
+    """They are those that the probes judge by."""
+    text = document.document()
+    assert f"not gone round for {parts.STUCK_SECONDS:.0f} s" in text
+    assert f"no session with PostgreSQL for {parts.SILENT_SECONDS:.0f} s" in text
+    assert f"asked every {parts.ASK_EVERY:.0f} s, with {parts.ASK_WITHIN:.0f} s to answer" in text
 
 
 def _named(root: Path) -> Iterator[tuple[Path, str]]:
