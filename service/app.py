@@ -9,7 +9,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -22,51 +21,21 @@ from service.consume.quiet import quieten
 from service.errors import SchemaMismatch
 from service.graphs.loader import load_graphs
 from service.handle.batch import BatchTransaction
+from service.parts import Parts
 from service.relay.relay import Relay
 from service.settings import Settings, refuse_what_is_not_there
 from service.store.migrate import check
 from service.store.pool import OUTAGE_ERRORS, make_pool
+from service.telemetry.meters import Meters
 from service.telemetry.probes import probe_server
+from service.telemetry.pulse import Pulse
 from service.topics import COMMAND_TOPICS
 
 log = logging.getLogger(__name__)
 
 ROLES: Final = ("worker", "relay", "clock")
-STUCK_SECONDS: Final = 120.0
-SILENT_SECONDS: Final = 15.0
 STORE_RETRY_SECONDS: Final = 1.0
 RELAY_STOP_SECONDS: Final = 15.0
-
-
-@dataclass(slots=True)
-class Parts:
-    """What runs in this process."""
-
-    consumer: Consumer | None = None
-    relay: Relay | None = None
-    clock: Clock | None = None
-    tasks: list[asyncio.Task[None]] = field(default_factory=list)
-
-    def not_live(self) -> list[str]:
-        """A loop that is stuck."""
-        problems = [f"the {task.get_name()} has ended" for task in self.tasks if task.done()]
-        health = None if self.consumer is None else self.consumer.health
-        if health is not None and health.batch_age() is None and (health.poll_age() or 0) > STUCK_SECONDS:
-            problems.append("the consumer has not asked for records lately")
-        return problems
-
-    def not_ready(self) -> list[str]:
-        """What keeps this process from taking work."""
-        problems = self.not_live()
-        if self.consumer is not None and not self.consumer.health.ready:
-            stopped = "; ".join(self.consumer.health.stopped.values())
-            problems.append(f"the consumer does not run{': ' + stopped if stopped else ' yet'}")
-        if self.consumer is not None and self.consumer.health.last_error is not None:
-            problems.append(self.consumer.health.last_error)
-        for name, part in (("relay", self.relay), ("clock", self.clock)):
-            if part is not None and part.health.beat_age() > SILENT_SECONDS:
-                problems.append(f"the {name} has had no session with PostgreSQL lately")
-        return problems
 
 
 class LoopsAlone(FastStream):
@@ -79,9 +48,9 @@ class LoopsAlone(FastStream):
 def build_app(settings: Settings, roles: frozenset[str]) -> tuple[FastStream, Parts]:
     """Wires the roles into a FastStream application; call it inside the loop. Raises SettingsError."""
     refuse_what_is_not_there(settings)
-    parts, wake = Parts(), asyncio.Event()
     database_url = settings.database_url.get_secret_value()
     pool = make_pool(database_url)
+    parts, wake = Parts(pool), asyncio.Event()
     if "relay" in roles:
         parts.relay = Relay(
             database_url=database_url,
@@ -89,20 +58,25 @@ def build_app(settings: Settings, roles: frozenset[str]) -> tuple[FastStream, Pa
             wake=wake,
             prefix=settings.topic_prefix,
             idempotent=settings.kafka_idempotence,
+            meters=parts.meters,
         )
     if "clock" in roles:
-        parts.clock = Clock(database_url=database_url, wake=wake.set)
+        parts.clock = Clock(database_url=database_url, wake=wake.set, meters=parts.meters)
     if "worker" in roles:
-        parts.consumer = _consumer(settings, pool, wake.set)
-    return _application(settings, parts, pool), parts
+        parts.consumer = _consumer(settings, pool, parts.meters, wake.set)
+    parts.watch()
+    return _application(settings, parts), parts
 
 
-def _consumer(settings: Settings, pool: "asyncpg.Pool[Any]", wake: Callable[[], None]) -> Consumer:
+def _consumer(settings: Settings, pool: "asyncpg.Pool[Any]", meters: Meters, wake: Callable[[], None]) -> Consumer:
+    pulse = Pulse()
     transaction = BatchTransaction(
         pool,
         load_graphs(settings.graphs_dir),
         reply_topics=settings.reply_topics,
         clock=lambda: datetime.now(UTC),
+        meters=meters,
+        pulse=pulse,
     )
     return Consumer(
         bootstrap=settings.kafka_bootstrap,
@@ -112,19 +86,24 @@ def _consumer(settings: Settings, pool: "asyncpg.Pool[Any]", wake: Callable[[], 
         group_id=settings.group_id,
         prefix=settings.topic_prefix,
         wake=wake,
+        meters=meters,
+        pulse=pulse,
     )
 
 
-def _application(settings: Settings, parts: Parts, pool: "asyncpg.Pool[Any]") -> FastStream:
+def _application(settings: Settings, parts: Parts) -> FastStream:
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
         quieten()
         probes = probe_server(
-            settings.http_host, settings.http_port, {"/livez": parts.not_live, "/readyz": parts.not_ready}
+            settings.http_host,
+            settings.http_port,
+            {"/livez": parts.not_live, "/readyz": parts.not_ready},
+            parts.meters.text,
         )
         served = asyncio.create_task(probes.serve(), name="probes")
         try:
-            async with pool:
+            async with parts.pool:
                 await _wait_for_schema(settings)
                 _start_loops(parts)
                 try:
@@ -170,6 +149,7 @@ def _start_loops(parts: Parts) -> None:
         parts.tasks.append(asyncio.create_task(parts.relay.run(), name="relay"))
     if parts.clock is not None:
         parts.tasks.append(asyncio.create_task(parts.clock.run(), name="clock"))
+    parts.begin()
 
 
 async def _stop_loops(parts: Parts) -> None:
@@ -183,3 +163,4 @@ async def _stop_loops(parts: Parts) -> None:
                 await asyncio.gather(task, return_exceptions=True)
         except TimeoutError:
             log.warning("the %s did not stop in time", task.get_name())
+    await parts.end()

@@ -33,9 +33,10 @@ def run(roles: str) -> None:
 async def _run(settings: Settings, roles: frozenset[str]) -> None:
     # Imported here: FastStream takes seconds to load, and a wrong option should be told at once.
     from service.app import build_app  # noqa: PLC0415
-    from service.telemetry.logs import set_up_logs  # noqa: PLC0415
+    from service.telemetry.logs import set_up_logs, toggle_on_signal  # noqa: PLC0415
 
     set_up_logs(settings.log_level)
+    toggle_on_signal(asyncio.get_running_loop())
     app, _ = build_app(settings, roles)
     _spare_the_garbage_collector()
     await app.run()

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,6 +11,9 @@ from typing import Final
 from service.backoff import Backoff
 from service.clock.due import send_due
 from service.store.lease import LOST, held_lease, wait_for_event
+from service.telemetry.meters import Meters
+from service.telemetry.names import TIMERS_SENT
+from service.telemetry.pulse import Pulse
 
 log = logging.getLogger(__name__)
 
@@ -21,26 +25,32 @@ BUSY_SECONDS: Final = 0.02
 
 @dataclass(slots=True)
 class ClockHealth:
-    """Facts that the probes read."""
+    """Facts that the probes read; `pulse` beats whenever the loop goes round, also while it waits for PostgreSQL."""
 
     owner: bool = False
     sent: int = 0
-    last_beat: float = field(default_factory=time.monotonic)
+    last_beat: float = -math.inf
+    pulse: Pulse = field(default_factory=Pulse)
 
     def beat(self) -> None:
         """Note that the loop is alive and has PostgreSQL."""
         self.last_beat = time.monotonic()
+        self.pulse.beat()
 
     def beat_age(self) -> float:
-        """Seconds since the last beat, or since the start."""
+        """Seconds since the last beat; infinite before the first."""
         return time.monotonic() - self.last_beat
 
 
 class Clock:
     """Sends timers that are due; of several clocks one does, the rest stand by."""
 
-    def __init__(self, *, database_url: str, wake: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, *, database_url: str, wake: Callable[[], None] = lambda: None, meters: Meters | None = None
+    ) -> None:
         self.health = ClockHealth()
+        self._meters = meters or Meters()
+        self._meters.expect(TIMERS_SENT)
         self._database_url = database_url
         self._wake = wake
         self._stopping = asyncio.Event()
@@ -60,10 +70,12 @@ class Clock:
                             sent = await send_due(lease.connection)
                             self.health.beat()
                             self.health.sent += sent
+                            self._meters.add(TIMERS_SENT, sent)
                             if sent:
                                 self._wake()
                             await wait_for_event(self._stopping, BUSY_SECONDS if sent else IDLE_SECONDS)
             except LOST as error:
+                self.health.pulse.beat()
                 log.warning("the clock has no session with PostgreSQL: %r", error)
                 await wait_for_event(self._stopping, backoff.next())
             finally:

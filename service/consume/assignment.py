@@ -12,6 +12,7 @@ from service.backoff import Backoff
 from service.consume.health import ConsumerHealth
 from service.consume.kafka_commit import Commits
 from service.consume.positions import Place, read_places
+from service.telemetry.told import told
 
 log = logging.getLogger(__name__)
 
@@ -158,6 +159,9 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         self._stopped.clear()
         self._unplaced.clear()
         self._health.assigned = frozenset()
+        # What kept these partitions waiting is their next owner's affair.
+        self._health.last_error = None
+        self._health.handled_until.clear()
 
     async def _stop_placing(self) -> None:
         if self._placing is not None:
@@ -171,7 +175,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
             try:
                 await self._place(consumer, self._unplaced | self._stopped.keys())
             except _UNAVAILABLE as error:
-                self._health.last_error = f"positions cannot be read: {error!r}"
+                self._health.last_error = f"positions cannot be read: {told(error)}"
                 log.warning("positions cannot be read, trying again: %r", error)
                 await asyncio.sleep(backoff.next())
                 continue
@@ -180,6 +184,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
                 await asyncio.sleep(backoff.next())
                 continue
             backoff.reset()
+            self._health.last_error = None
             self._placed.set()
             await self._wait_for_work()
 

@@ -13,8 +13,10 @@ from aiokafka.errors import KafkaError
 from service.backoff import Backoff
 from service.consume.assignment import Assignment
 from service.consume.health import ConsumerHealth
+from service.consume.misplaced import Misplaced
 from service.errors import PartitionLost, StoreUnavailable
 from service.record import Record, Span
+from service.telemetry.told import told
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,7 @@ class Batch:
     records: list[Record]
     spans: list[Span]
     partitions: list[TopicPartition]
+    until: list[float]
 
 
 class BatchHandler:
@@ -61,12 +64,14 @@ class BatchHandler:
         prefix: str,
         health: ConsumerHealth,
         wake: Callable[[], None],
+        misplaced: Misplaced,
     ) -> None:
         self._assignment = assignment
         self._transaction = transaction
         self._prefix = prefix
         self._health = health
         self._wake = wake
+        self._misplaced = misplaced
         self._lost = Backoff()
 
     async def __call__(self, polled: Sequence[ConsumerRecord[bytes | None, bytes | None]]) -> None:
@@ -82,9 +87,10 @@ class BatchHandler:
             self._health.batch_ends(applied)
 
     async def _select(self, polled: Sequence[ConsumerRecord[bytes | None, bytes | None]]) -> Batch:
-        batch = Batch([], [], [])
+        batch = Batch([], [], [], [])
         for (topic, number), group in groupby(polled, key=_partition):
             partition, run = TopicPartition(topic, number), list(group)
+            self._health.pulse.beat()
             position = await self._admit(partition, run)
             if position is None:
                 continue
@@ -94,6 +100,7 @@ class BatchHandler:
             )
             batch.spans.append(Span(logical, number, position, run[-1].offset + 1))
             batch.partitions.append(partition)
+            batch.until.append(run[-1].timestamp / 1000)
         return batch
 
     async def _admit(
@@ -110,6 +117,7 @@ class BatchHandler:
     async def _apply(self, batch: Batch) -> bool:
         backoff = Backoff()
         while not self._assignment.leaving.is_set():
+            self._health.pulse.beat()
             try:
                 await self._transaction(batch.records, batch.spans)
             except PartitionLost as error:
@@ -121,7 +129,7 @@ class BatchHandler:
                 self._health.last_error = f"PostgreSQL is unavailable: {error}"
                 log.warning("PostgreSQL is unavailable, the batch of %d waits: %s", len(batch.records), error)
             except Exception as error:
-                self._health.last_error = f"the batch failed: {error!r}"
+                self._health.last_error = f"the batch failed: {told(error)}"
                 log.exception("a batch of %d records failed, trying it again: %s", len(batch.records), batch.spans)
             else:
                 self._done(batch)
@@ -130,8 +138,10 @@ class BatchHandler:
         return False
 
     def _done(self, batch: Batch) -> None:
-        for partition, span in zip(batch.partitions, batch.spans, strict=True):
+        for partition, span, until in zip(batch.partitions, batch.spans, batch.until, strict=True):
             self._assignment.advance(partition, span.expected, span.next)
+            self._health.handled_until[partition] = until
+        self._misplaced.count(batch.records)
         self._lost.reset()
         self._wake()
 

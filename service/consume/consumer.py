@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import asyncpg
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 from faststream.kafka.security import parse_security
@@ -18,8 +18,13 @@ from service.consume.batch import BatchHandler, Transaction
 from service.consume.broker import DRAIN_SECONDS, REBALANCE_TIMEOUT_MS, build_broker
 from service.consume.health import ConsumerHealth
 from service.consume.kafka_commit import Commits
+from service.consume.lag import LagProbe
+from service.consume.misplaced import Misplaced
 from service.consume.quiet import quieten
 from service.consume.ready import wait_for_kafka
+from service.telemetry.meters import Meters
+from service.telemetry.names import MISPLACED
+from service.telemetry.pulse import Pulse
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +48,13 @@ class Consumer:
         security: BaseSecurity | None = None,
         wake: Callable[[], None] = lambda: None,
         max_records: int = 1_000,
+        meters: Meters | None = None,
+        pulse: Pulse | None = None,
     ) -> None:
-        self.health = ConsumerHealth()
+        """`pulse` is the one that the transaction beats, where it has one."""
+        self.health = ConsumerHealth(pulse=pulse or Pulse())
+        meters = meters or Meters()
+        meters.expect(MISPLACED, ((topic,) for topic in topics))
         self._topics = [prefix + topic for topic in topics]
         self._options: Mapping[str, Any] = {"bootstrap_servers": bootstrap, **parse_security(security)}
         self._commits = Commits(self._find)
@@ -63,10 +73,13 @@ class Consumer:
             security=security,
             topics=self._topics,
             group_id=group_id,
-            handle=BatchHandler(self._assignment, transaction, prefix, self.health, wake),
+            handle=BatchHandler(
+                self._assignment, transaction, prefix, self.health, wake, Misplaced(self._find, meters, prefix)
+            ),
             listener=self._assignment,
             max_records=max_records,
         )
+        self.ask_kafka = LagProbe(self.health, self._find, meters, TopicPartition(self._topics[0], 0), prefix)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:

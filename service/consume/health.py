@@ -5,10 +5,16 @@ from dataclasses import dataclass, field
 
 from aiokafka import TopicPartition
 
+from service.telemetry.pulse import Pulse
+
 
 @dataclass(slots=True)
 class ConsumerHealth:
-    """Facts that liveness and readiness are judged by; written by the consumer alone. Ages are in seconds."""
+    """Facts that liveness and readiness are judged by; written by the consumer alone. Ages are in seconds.
+
+    `pulse` beats at every step of a batch, and at every try while one waits; `handled_until` is the append time, in
+    seconds since 1970, of the last record handled of a partition.
+    """
 
     started: bool = False
     assigned: frozenset[TopicPartition] = frozenset()
@@ -20,6 +26,8 @@ class ConsumerHealth:
     batch_started: float | None = None
     last_batch: float | None = None
     last_poll: float | None = None
+    pulse: Pulse = field(default_factory=Pulse)
+    handled_until: dict[TopicPartition, float] = field(default_factory=dict)
 
     def batch_begins(self) -> None:
         """Note that a batch has come in."""

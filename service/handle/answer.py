@@ -16,6 +16,7 @@ from service.outbox.dead_letter import dead_letter_row
 from service.outbox.event import Cause, event_row
 from service.outbox.result import Outcome, acceptance_body, refusal_body, result_row, sibling_member
 from service.received import DeadLetter, Question, Received
+from service.telemetry import names
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,13 @@ class Answers:
             received, body, accepted=False, correlation=received.envelope.correlation, topic=COMMAND_RESULTS
         )
         keep = remembered and refused.reason not in NOT_REMEMBERED
-        return Decided(received, rows=(row,), memory=remember_refusal(received, body) if keep else None)
+        return Decided(
+            received,
+            rows=(row,),
+            memory=remember_refusal(received, body) if keep else None,
+            outcome=names.REFUSED,
+            refusal=refused.reason,
+        )
 
     def broken(self, received: Received, error: BaseException, failed_at: str) -> Decided:
         """A rule of ours broke: the command is answered and kept as a dead letter, and may be sent again."""
@@ -59,12 +66,13 @@ class Answers:
         letter = DeadLetter(
             received.record, "internal_error", f"{type(error).__name__}: the command broke a rule of ours"
         )
-        return Decided(received, rows=(*answer.rows, dead_letter_row(letter, failed_at)))
+        answer.rows = (*answer.rows, dead_letter_row(letter, failed_at))
+        return answer
 
     def again(self, received: Received, memory: Memory) -> Decided:
         """The same command was decided before: the first answer stands."""
         row = answer_again(received, memory)
-        return Decided(received, rows=() if row is None else (row,))
+        return Decided(received, rows=() if row is None else (row,), outcome=names.REPEATED)
 
     def accepted(
         self, received: Received, question: Question, accepted: Accepted, states: tuple[bytes, ...]
@@ -77,18 +85,20 @@ class Answers:
             if changed.after.kind != "location"
         )
         changed_itself = _own_change(accepted) is not None
-        outcome = self._outcome("applied" if changed_itself else "unchanged", accepted)
+        name = names.APPLIED if changed_itself else names.UNCHANGED
+        outcome = self._outcome(name, accepted)
         return Decided(
             received,
             changes=accepted.changes,
             states=states,
             rows=events + self._acceptance(received, outcome),
             memory=remember_acceptance(received, outcome),
+            outcome=name,
         )
 
     def validated(self, received: Received, accepted: Accepted, states: tuple[bytes, ...]) -> Decided:
         """A dry run tells the outcome, stores nothing and is remembered."""
-        outcome = self._outcome("validated", accepted)
+        outcome = self._outcome(names.VALIDATED, accepted)
         change = _own_change(accepted)
         state = states[0] if change else orjson.dumps(accepted.state.snapshot)
         changes = {name: list(pair) for name, pair in change.changes.items()} if change else {}
@@ -96,7 +106,7 @@ class Answers:
         outcome["preview"] = {shown: orjson.Fragment(state), "changes": changes}
         outcome = orjson.loads(orjson.dumps(outcome))
         rows = self._acceptance(received, outcome)
-        return Decided(received, rows=rows, memory=remember_acceptance(received, outcome))
+        return Decided(received, rows=rows, memory=remember_acceptance(received, outcome), outcome=names.VALIDATED)
 
     def _outcome(self, name: str, accepted: Accepted) -> Outcome:
         state = accepted.state

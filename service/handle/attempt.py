@@ -24,6 +24,7 @@ from service.handle.load_visits import count_active_visits
 from service.handle.loaded import Loaded
 from service.handle.save import Lost, save
 from service.handle.slots import load_holdings
+from service.handle.tally import Tally
 from service.outbox.append import append
 from service.received import Question, Received
 from service.store.pool import DATA_ERRORS, Connection
@@ -42,11 +43,14 @@ class ClaimsUnsettledError(Exception):
 class Attempt:
     """Applies runs of commands on one connection, inside the caller's transaction."""
 
-    def __init__(self, connection: Connection, graphs: Mapping[str, Graph], answers: Answers, clock: datetime) -> None:
+    def __init__(
+        self, connection: Connection, graphs: Mapping[str, Graph], answers: Answers, clock: datetime, tally: Tally
+    ) -> None:
         self._connection = connection
         self._graphs = graphs
         self._answers = answers
         self._clock = clock
+        self._tally = tally
 
     async def apply(self, commands: Sequence[Received]) -> list[Decided]:
         """Applies commands in their order; a command that breaks a statement is found and answered alone."""
@@ -61,6 +65,7 @@ class Attempt:
             if not losers:
                 return done
             log.info("%d of %d commands lost a race and are decided again", len(losers), len(waiting))
+            self._tally.redecided += len(losers)
             waiting = [decided.received for decided in losers]
         raise StoreUnavailable(f"{len(waiting)} commands lost every race")
 
@@ -84,6 +89,7 @@ class Attempt:
         try:
             loaded, winners = await self._decide(commands, lock=lock)
             while lost := await self._write(winners, loaded):
+                self._tally.conflicts += len(lost)
                 await self._connection.execute("ROLLBACK TO round")
                 winners, beaten = split(winners, lost)
                 if not beaten:
@@ -96,11 +102,14 @@ class Attempt:
 
     async def _decide(self, commands: Sequence[Received], *, lock: bool) -> tuple[Loaded, list[Decided]]:
         memories = await recall(self._connection, commands)
+        self._tally.lap("dedupe")
         questions = [received.body for received in commands if isinstance(received.body, Question)]
         loaded = await load(self._connection, questions, self._graphs, lock=lock)
+        self._tally.lap("load")
         for _ in range(CLAIM_ROUNDS):
             fold = Fold(loaded, memories, self._graphs, self._answers, self._clock)
             decisions = fold.decide_all(commands)
+            self._tally.lap("decide")
             working = fold.working
             if not working.uncovered and not working.uncounted:
                 return loaded, decisions
@@ -108,17 +117,22 @@ class Attempt:
             counted = await count_active_visits(self._connection, working.uncounted)
             loaded.active_visits = {**loaded.active_visits, **counted}
             loaded.holdings = await load_holdings(self._connection, loaded.holdings, working.uncovered)
+            self._tally.lap("load")
         raise ClaimsUnsettledError("each round of deciding made new claims")
 
     async def _write(self, decisions: Sequence[Decided], loaded: Loaded) -> Lost:
         lost = await save(self._connection, decisions, loaded, self._graphs)
+        self._tally.lap("save")
         if lost:
             return lost
         memories = [(memory_key(d.received), d.memory) for d in decisions if d.memory is not None]
-        if not await remember(self._connection, memories):
+        fresh = await remember(self._connection, memories)
+        self._tally.lap("remember")
+        if not fresh:
             # Rare (one id on two partitions): everything is read again, and the memory then answers.
             return {key for decided in decisions for key in identity(decided)}
         await append(self._connection, [row for decided in decisions for row in decided.rows])
+        self._tally.lap("outbox")
         return set()
 
 

@@ -12,15 +12,20 @@ import asyncpg
 from service.decode.record import decode
 from service.domain.graph import Graph
 from service.domain.instants import instant_text
-from service.errors import StoreUnavailable
+from service.errors import PartitionLost, StoreUnavailable
 from service.handle.answer import Answers
 from service.handle.attempt import Attempt
+from service.handle.decided import Decided
 from service.handle.progress import move_progress
+from service.handle.tally import Tally, expect, tell
 from service.outbox.append import append
 from service.outbox.dead_letter import dead_letter_row
 from service.received import DeadLetter, Received
 from service.record import Record, Span
 from service.store.pool import OUTAGE_ERRORS, RACE_ERRORS
+from service.telemetry.meters import Meters
+from service.telemetry.names import BATCH_RETRIES
+from service.telemetry.pulse import Pulse
 
 log = logging.getLogger(__name__)
 
@@ -39,25 +44,48 @@ class BatchTransaction:
         *,
         reply_topics: frozenset[str],
         clock: Callable[[], datetime],
+        meters: Meters | None = None,
+        pulse: Pulse | None = None,
     ) -> None:
+        """`meters` count what is committed; `pulse` beats at every step."""
         self._pool = pool
         self._graphs = graphs
         self._reply_topics = reply_topics
         self._clock = clock
         self._answers = Answers(graphs, CURRENT_EPOCH)
+        self._meters = meters or Meters()
+        self._pulse = pulse or Pulse()
+        expect(self._meters)
 
     async def __call__(self, records: Sequence[Record], spans: Sequence[Span]) -> None:
         """Applies a batch whole or not at all; raises PartitionLost or StoreUnavailable."""
         # 1. command -> decode -> authenticate
+        decoding = Tally(self._pulse)
         decoded = await self._decode_all(records)
+        decoding.lap("decode")
+        letters = [item for item in decoded if isinstance(item, DeadLetter)]
+        commands = [item for item in decoded if isinstance(item, Received)]
         for _ in range(RACES):
+            tally = Tally(self._pulse)
+            tally.steps["decode"] = decoding.steps["decode"]
             try:
-                return await self._transact(decoded, spans)
+                decided = await self._transact(commands, letters, spans, tally)
             except RACE_ERRORS as error:
+                self._retried("race")
                 log.info("the batch met another transaction and is tried again: %s", error)
             except OUTAGE_ERRORS as error:
+                self._retried("unavailable")
                 raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
+            except Exception as error:
+                self._retried("partition_lost" if isinstance(error, PartitionLost) else "failed")
+                raise
+            else:
+                tell(self._meters, tally, decided, letters, self._clock().timestamp())
+                return
         raise StoreUnavailable("the batch met other transactions again and again")
+
+    def _retried(self, cause: str) -> None:
+        self._meters.add(BATCH_RETRIES, 1, cause)
 
     async def _decode_all(self, records: Sequence[Record]) -> list[Received | DeadLetter]:
         """Lets heartbeats through now and then: hostile records can take a tenth of a second each."""
@@ -77,15 +105,20 @@ class BatchTransaction:
             log.exception("decoding %s/%d/%d failed", record.topic, record.partition, record.offset)
             return DeadLetter(record, "internal_error", f"{type(error).__name__}: the record broke the decoder")
 
-    async def _transact(self, decoded: Sequence[Received | DeadLetter], spans: Sequence[Span]) -> None:
+    async def _transact(
+        self, commands: Sequence[Received], letters: Sequence[DeadLetter], spans: Sequence[Span], tally: Tally
+    ) -> list[Decided]:
         now = self._clock()
-        commands = [item for item in decoded if isinstance(item, Received)]
-        letters = [item for item in decoded if isinstance(item, DeadLetter)]
+        decided: list[Decided] = []
         async with self._pool.acquire() as connection, connection.transaction():
             # 2. progress: a process that lost its partition ends here
             await move_progress(connection, spans)
+            tally.lap("progress")
             # 3. [dedupe -> load -> decide -> save where version = expected -> outbox]
             if commands:
-                await Attempt(connection, self._graphs, self._answers, now).apply(commands)
+                decided = await Attempt(connection, self._graphs, self._answers, now, tally).apply(commands)
             # 4. what is no command -> outbox
             await append(connection, [dead_letter_row(letter, instant_text(now)) for letter in letters])
+            tally.lap("outbox")
+        tally.lap("commit")
+        return decided

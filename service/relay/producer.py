@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from service.backoff import Backoff
@@ -31,9 +31,13 @@ class Producer:
     keeps what it has, in order, and a second one beside it would send everything twice.
     """
 
-    def __init__(self, options: Mapping[str, Any], *, idempotent: bool = True) -> None:
+    def __init__(
+        self, options: Mapping[str, Any], *, idempotent: bool = True, waiting: Callable[[], None] = lambda: None
+    ) -> None:
+        """`waiting` is called each time that Kafka was not there at the start."""
         self._options = options
         self._idempotent = idempotent
+        self._waiting = waiting
         self._producer: AIOKafkaProducer | None = None
         self._unknown: set[str] = set()
 
@@ -47,6 +51,7 @@ class Producer:
                 await producer.start()
             except (KafkaError, OSError) as error:
                 await producer.stop()
+                self._waiting()
                 if str(error) != told:
                     told = str(error)
                     log.warning("the relay waits for Kafka: %r", error)
@@ -76,6 +81,13 @@ class Producer:
         """Begin anew after a final failure; the old producer has nothing under way once this returns."""
         await self.stop()
         await self.start()
+
+    async def ask(self) -> None:
+        """Return when the cluster has answered; `KafkaError` when it has not."""
+        if self._producer is None:
+            raise KafkaConnectionError("there is no connection yet")
+        if not await self._producer.client.force_metadata_update():
+            raise KafkaConnectionError("no broker tells of the cluster")
 
     async def partitions(self, topic: str) -> int:
         """Number of partitions of a topic; `TopicUnknownError` when it is not known, a second later the first time."""

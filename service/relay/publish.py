@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from service.partitioner import partition
 from service.relay.headers import parse_headers
-from service.relay.partitioner import partition
 from service.relay.producer import Producer, TopicUnknownError
 from service.relay.window import Row
 from service.store.lease import HEARTBEAT_SECONDS, Lease
@@ -49,10 +49,14 @@ class Publisher:
     A lane whose send has failed is held for a moment, all of it, so that no row overtakes and the others flow.
     """
 
-    def __init__(self, producer: Producer, prefix: str, give_up: Callable[[], bool]) -> None:
+    def __init__(
+        self, producer: Producer, prefix: str, give_up: Callable[[], bool], waiting: Callable[[], None]
+    ) -> None:
+        """`waiting` is called every second while sends are under way without a lease."""
         self._producer = producer
         self._prefix = prefix
         self._give_up = give_up
+        self._waiting = waiting
         self._halted = False
         self._holds: dict[Lane, _Hold] = {}
 
@@ -77,6 +81,7 @@ class Publisher:
         finally:
             self._halted = True
             while under_way and not self._give_up():
+                self._waiting()
                 _, under_way = await asyncio.wait(under_way, timeout=HEARTBEAT_SECONDS)
             await _cancel(under_way)
         return outcome

@@ -2,16 +2,22 @@
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import Coroutine, Mapping
+from collections import Counter
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from service.backoff import Backoff
 from service.relay.producer import Producer
 from service.relay.publish import Lane, Publisher
-from service.relay.window import Window
+from service.relay.survey import append_times
+from service.relay.window import Row, Window
 from service.store.lease import HEARTBEAT_SECONDS, LOST, Lease, held_lease, wait_for_event
+from service.telemetry.meters import Meters
+from service.telemetry.names import EVENT_LATENCY, RELAY_PUBLISHED
+from service.telemetry.pulse import Pulse
 
 log = logging.getLogger(__name__)
 
@@ -23,19 +29,27 @@ _STOP_SECONDS = 10.0
 
 @dataclass(slots=True)
 class RelayHealth:
-    """Facts that the probes read; `problems` is what keeps rows of a partition waiting now."""
+    """Facts that the probes read; `problems` is what keeps rows of a partition waiting now.
+
+    `pulse` beats whenever the loop goes round, also while it waits for PostgreSQL or Kafka. `low` is the outbox's
+    proven lower bound, where this process is the owner.
+    """
 
     owner: bool = False
+    connected: bool = False
     published: int = 0
-    last_beat: float = field(default_factory=time.monotonic)
+    low: int = 0
+    last_beat: float = -math.inf
     problems: dict[Lane, str] = field(default_factory=dict)
+    pulse: Pulse = field(default_factory=Pulse)
 
     def beat(self) -> None:
         """Note that the loop is alive and has PostgreSQL."""
         self.last_beat = time.monotonic()
+        self.pulse.beat()
 
     def beat_age(self) -> float:
-        """Seconds since the last beat, or since the start."""
+        """Seconds since the last beat; infinite before the first."""
         return time.monotonic() - self.last_beat
 
 
@@ -56,6 +70,7 @@ class Relay:
         prefix: str = "",
         idempotent: bool = True,
         shard: int = 0,
+        meters: Meters | None = None,
     ) -> None:
         self.health = RelayHealth()
         self._database_url = database_url
@@ -64,14 +79,17 @@ class Relay:
         self._backoff = Backoff()
         self._stopping = asyncio.Event()
         self._stopped_at = 0.0
-        self._producer = Producer(options, idempotent=idempotent)
-        self._publisher = Publisher(self._producer, prefix, self._give_up)
+        self._producer = Producer(options, idempotent=idempotent, waiting=self.health.pulse.beat)
+        self._publisher = Publisher(self._producer, prefix, self._give_up, self.health.pulse.beat)
+        self._meters = meters or Meters()
+        self._meters.expect(EVENT_LATENCY)
 
     async def run(self) -> None:
         """Relay until `stop` is called; outages of PostgreSQL and of Kafka are waited for."""
         try:
             if not await self._unless_stopped(self._producer.start()):
                 return
+            self.health.connected = True
             while not self._stopping.is_set():
                 try:
                     async with held_lease(
@@ -81,10 +99,12 @@ class Relay:
                             self.health.owner = True
                             await self._own(lease)
                 except LOST as error:
+                    self.health.pulse.beat()
                     log.warning("no session with PostgreSQL, nothing is sent: %r", error)
                     await wait_for_event(self._stopping, self._backoff.next())
                 finally:
                     self.health.owner = False
+                    self.health.low = 0
         finally:
             since_stop = time.monotonic() - self._stopped_at if self._stopping.is_set() else 0.0
             await self._producer.stop(max(1.0, _STOP_SECONDS - since_stop))
@@ -95,6 +115,10 @@ class Relay:
         self._stopping.set()
         self._wake.set()
 
+    async def ask_kafka(self) -> None:
+        """Return when Kafka has answered; raises what aiokafka raises, or waits."""
+        await self._producer.ask()
+
     async def _own(self, lease: Lease) -> None:
         window = Window(lease.connection)
         idle = _BUSY_SECONDS
@@ -102,6 +126,7 @@ class Relay:
             self.health.beat()
             self._wake.clear()
             rows = await window.read()
+            self.health.low = window.low
             self._backoff.reset()
             if not rows:
                 await wait_for_event(self._wake, idle)
@@ -111,7 +136,7 @@ class Relay:
             outcome = await self._publisher.publish(rows, lease)
             if outcome.confirmed:
                 await window.delete(outcome.confirmed)
-                self.health.published += len(outcome.confirmed)
+                self._count(rows, outcome.confirmed)
             self._tell(outcome.problems)
             if outcome.failed:
                 await self._alive(lease, self._producer.replace())
@@ -120,6 +145,15 @@ class Relay:
                 await wait_for_event(self._wake, _HELD_SECONDS)
             if not outcome.problems:
                 window.narrow()
+
+    def _count(self, rows: Sequence[Row], confirmed: Sequence[int]) -> None:
+        self.health.published += len(confirmed)
+        done = frozenset(confirmed)
+        published = rows if len(done) == len(rows) else [row for row in rows if row.seq in done]
+        for topic, count in Counter([row.topic for row in published]).items():
+            self._meters.add(RELAY_PUBLISHED, count, topic)
+        now = time.time()
+        self._meters.observe(EVENT_LATENCY, [max(0.0, now - appended) for appended in append_times(published)])
 
     def _tell(self, problems: Mapping[Lane, str]) -> None:
         for lane, problem in problems.items():

@@ -1,1 +1,1 @@
-"""What the service tells about itself: logs and probes."""
+"""What the service tells about itself: metrics, probes and logs."""

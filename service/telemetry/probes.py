@@ -1,14 +1,18 @@
-"""Probes over HTTP: `/livez` says that no loop is stuck, `/readyz` that work can be taken."""
+"""Probes and metrics over HTTP: `/livez`, `/readyz`, `/metrics`."""
 
 import contextlib
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import uvicorn
 
+from service.telemetry.meters import CONTENT_TYPE
+
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+METRICS_PATH = "/metrics"
 
 
 class Probe(Protocol):
@@ -17,6 +21,15 @@ class Probe(Protocol):
     def __call__(self) -> list[str]:
         """Looks at what is known now."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is sent back."""
+
+    status: int
+    content_type: str
+    body: bytes
 
 
 class ProbeServer(uvicorn.Server):
@@ -28,26 +41,39 @@ class ProbeServer(uvicorn.Server):
         yield
 
 
-def probe_server(host: str, port: int, probes: Mapping[str, Probe]) -> ProbeServer:
-    """Builds the server of these paths; run it with `serve()`, end it by `should_exit`."""
+def probe_server(host: str, port: int, probes: Mapping[str, Probe], metrics: Callable[[], bytes]) -> ProbeServer:
+    """Builds the server of these paths and of the metrics; run it with `serve()`, end it by `should_exit`."""
     config = uvicorn.Config(
-        _application(probes), host=host, port=port, lifespan="off", access_log=False, log_config=None, ws="none"
+        _application(probes, metrics),
+        host=host,
+        port=port,
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        ws="none",
     )
     return ProbeServer(config)
 
 
-def _application(probes: Mapping[str, Probe]) -> Callable[[Mapping[str, Any], Receive, Send], Awaitable[None]]:
+def _application(
+    probes: Mapping[str, Probe], metrics: Callable[[], bytes]
+) -> Callable[[Mapping[str, Any], Receive, Send], Awaitable[None]]:
     async def application(scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         del receive
-        probe = probes.get(scope["path"])
-        if probe is None:
-            status, problems = 404, [f"nothing is here; ask {', '.join(sorted(probes))}"]
-        else:
-            problems = probe()
-            status = 503 if problems else 200
-        body = json.dumps({"status": "fail" if problems else "pass", "problems": problems}).encode()
-        headers = [(b"content-type", b"application/health+json"), (b"cache-control", b"no-store")]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        answer = Answer(200, CONTENT_TYPE, metrics()) if scope["path"] == METRICS_PATH else _judged(probes, scope)
+        headers = [(b"content-type", answer.content_type.encode()), (b"cache-control", b"no-store")]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
 
     return application
+
+
+def _judged(probes: Mapping[str, Probe], scope: Mapping[str, Any]) -> Answer:
+    probe = probes.get(scope["path"])
+    if probe is None:
+        status, problems = 404, [f"nothing is here; ask {', '.join(sorted({*probes, METRICS_PATH}))}"]
+    else:
+        problems = probe()
+        status = 503 if problems else 200
+    body = json.dumps({"status": "fail" if problems else "pass", "problems": problems}).encode()
+    return Answer(status, "application/health+json", body)

@@ -9,8 +9,8 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from service.consume import header_names
+from service.partitioner import partition
 from service.relay.headers import RawNameBatch
-from service.relay.partitioner import partition
 from service.topics import Topics, wanted
 from tests.e2e.checker import DEAD_LETTERS, EVENTS, RESULTS, Seen
 from tests.e2e.model import Command

@@ -86,17 +86,26 @@ class Service:
     def problems(self) -> list[str]:
         """What the readiness probe has to say."""
         self.ensure_running()
-        url = f"http://{self._settings['BOOKSTREAM_HTTP_ADDRESS']}/readyz"
         try:
-            with urllib.request.urlopen(url, timeout=_ASK_SECONDS) as answer:
-                body = json.load(answer)
-        except urllib.error.HTTPError as error:
-            with error:
-                body = json.load(error)
+            _, body = self.get("/readyz")
         except OSError as error:
             return [str(error)]
-        problems: list[str] = body["problems"]
+        problems: list[str] = json.loads(body)["problems"]
         return problems
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and text of an answer over HTTP; raises OSError when there is none."""
+        url = f"http://{self._settings['BOOKSTREAM_HTTP_ADDRESS']}{path}"
+        try:
+            with urllib.request.urlopen(url, timeout=_ASK_SECONDS) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends the process a signal that it lives on after."""
+        self._running.signal(number)
 
     def ensure_running(self) -> None:
         """Raises RuntimeError with the end of the log of a process that has ended."""

@@ -3,7 +3,7 @@ from aiokafka.partitioner import murmur2 as reference
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from service.relay.partitioner import murmur2, partition
+from service.partitioner import murmur2, partition
 
 
 @given(st.binary(max_size=64))

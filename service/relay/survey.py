@@ -1,0 +1,59 @@
+"""What operators want to know of the outbox: how much waits, for how long, and how old published events are."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final
+
+import asyncpg
+
+from schemas.headers import BOOKING_EVENTS, CE_TIME, VISIT_EVENTS
+from service.relay.window import Row
+from service.telemetry.meters import Meters
+from service.telemetry.names import MOST_COUNTED, OUTBOX_AGE, OUTBOX_ROWS
+
+# Rows are appended in the order of their numbers, so the first is the oldest.
+AGE: Final = """
+SELECT coalesce((
+    SELECT greatest(0, extract(epoch FROM clock_timestamp() - created_at))
+    FROM outbox WHERE seq >= $1 ORDER BY seq LIMIT 1
+), 0)::float8
+"""
+ROWS: Final = "SELECT count(*) FROM (SELECT 1 FROM outbox WHERE seq >= $1 LIMIT $2) AS waiting"
+
+EVENT_TOPICS: Final = frozenset({BOOKING_EVENTS, VISIT_EVENTS})
+_TIME: Final = f'"{CE_TIME}","'.encode()
+
+
+async def survey_outbox(pool: "asyncpg.Pool[Any]", meters: Meters, low: int, *, count: bool) -> None:
+    """Measures the outbox from a lower bound on; whoever is not the owner counts nothing."""
+    try:
+        age = await pool.fetchval(AGE, low)
+        rows = await pool.fetchval(ROWS, low, MOST_COUNTED) if count else None
+    except BaseException:
+        meters.replace(OUTBOX_AGE, {})
+        meters.replace(OUTBOX_ROWS, {})
+        raise
+    meters.replace(OUTBOX_AGE, {(): age})
+    meters.replace(OUTBOX_ROWS, {} if rows is None else {(): rows})
+
+
+def append_times(rows: Sequence[Row]) -> Iterable[float]:
+    """When the commands of events were appended, in seconds since 1970: the events' `ce_time`, read from the bytes.
+
+    It stands before any header that a sender can choose.
+    """
+    for row in rows:
+        if row.topic in EVENT_TOPICS:
+            _, _, rest = row.headers.partition(_TIME)
+            appended = _seconds(rest[: rest.find(b'"')])
+            if appended is not None:
+                yield appended
+
+
+@lru_cache(maxsize=1024)
+def _seconds(text: bytes) -> float | None:
+    try:
+        return datetime.fromisoformat(text.decode()).timestamp()
+    except ValueError:
+        return None

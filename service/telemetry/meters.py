@@ -1,0 +1,136 @@
+"""Where the service counts: plain numbers, since one loop writes them; prometheus_client turns them into text.
+
+Its own counters take a lock and search their buckets for each observation. Here a whole batch is added at once.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import Collector
+
+from service.telemetry.names import METRICS, Metric
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+Labels: TypeAlias = tuple[str, ...]
+Reading: TypeAlias = Mapping[Labels, float]
+
+
+@dataclass(slots=True)
+class Buckets:
+    """How many observations fell between two bounds, and their sum."""
+
+    counts: list[int]
+    sum: float = 0.0
+
+
+class Meters(Collector):
+    """The values of all declared metrics in this process. Only what was counted, set or expected appears."""
+
+    def __init__(self) -> None:
+        self._counters: dict[str, dict[Labels, float]] = {name: {} for name in _names("counter")}
+        self._gauges: dict[str, dict[Labels, float]] = {name: {} for name in _names("gauge")}
+        self._histograms: dict[str, dict[Labels, Buckets]] = {name: {} for name in _names("histogram")}
+        self._watched: list[tuple[Metric, Callable[[], Reading]]] = []
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(self)
+        ProcessCollector(registry=self._registry)
+
+    def expect(self, metric: Metric, labels: Iterable[Labels] = ((),)) -> None:
+        """Shows a counter or histogram from the start, so that its first increase is seen as one."""
+        for each in labels:
+            if metric.kind == "counter":
+                self.add(metric, 0, *each)
+            else:
+                self.observe(metric, (), *each)
+
+    def add(self, metric: Metric, amount: float, *labels: str) -> None:
+        """Adds to a counter."""
+        values = self._counters[metric.name]
+        if labels not in values:
+            _check(metric, labels)
+            values[labels] = 0
+        values[labels] += amount
+
+    def observe(self, metric: Metric, values: Iterable[float], *labels: str) -> None:
+        """Adds observations to a histogram."""
+        series = self._histograms[metric.name]
+        buckets = series.get(labels)
+        if buckets is None:
+            _check(metric, labels)
+            buckets = series[labels] = Buckets([0] * (len(metric.bounds) + 1))
+        bounds, counts = metric.bounds, buckets.counts
+        for value in values:
+            counts[bisect_left(bounds, value)] += 1
+            buckets.sum += value
+
+    def replace(self, metric: Metric, reading: Reading) -> None:
+        """Sets a gauge: these series and no others."""
+        for labels in reading:
+            _check(metric, labels)
+        self._gauges[metric.name] = dict(reading)
+
+    def watch(self, metric: Metric, read: Callable[[], Reading]) -> None:
+        """Reads a gauge whenever metrics are asked for."""
+        self._watched.append((metric, read))
+
+    def value(self, metric: Metric, *labels: str) -> float:
+        """Gives a counter's or gauge's present value, 0 where there is none; a histogram's number of observations."""
+        self._read_watched()
+        if metric.kind == "histogram":
+            buckets = self._histograms[metric.name].get(labels)
+            return 0 if buckets is None else sum(buckets.counts)
+        return (self._counters if metric.kind == "counter" else self._gauges)[metric.name].get(labels, 0)
+
+    def collect(self) -> Iterator[Family]:
+        """Gives prometheus_client everything that there is."""
+        self._read_watched()
+        for metric in METRICS:
+            family = self._family(metric)
+            if family.samples:
+                yield family
+
+    def text(self) -> bytes:
+        """Writes all metrics in Prometheus' text format, those of the process itself included."""
+        return generate_latest(self._registry)
+
+    def _read_watched(self) -> None:
+        for metric, read in self._watched:
+            self.replace(metric, read())
+
+    def _family(self, metric: Metric) -> Family:
+        if metric.kind == "counter":
+            counter = CounterMetricFamily(metric.name, metric.meaning, labels=metric.labels)
+            for labels, value in self._counters[metric.name].items():
+                counter.add_metric(labels, value)
+            return counter
+        if metric.kind == "gauge":
+            gauge = GaugeMetricFamily(metric.name, metric.meaning, labels=metric.labels)
+            for labels, value in self._gauges[metric.name].items():
+                gauge.add_metric(labels, value)
+            return gauge
+        histogram = HistogramMetricFamily(metric.name, metric.meaning, labels=metric.labels)
+        for labels, buckets in self._histograms[metric.name].items():
+            histogram.add_metric(labels, list(_cumulated(metric.bounds, buckets.counts)), buckets.sum)
+        return histogram
+
+
+def _names(kind: str) -> Iterator[str]:
+    return (metric.name for metric in METRICS if metric.kind == kind)
+
+
+def _check(metric: Metric, labels: Labels) -> None:
+    if len(labels) != len(metric.labels):
+        raise ValueError(f"{metric.name} has the labels {metric.labels}, got {labels}")
+
+
+def _cumulated(bounds: Iterable[float], counts: Iterable[int]) -> Iterator[tuple[str, float]]:
+    total = 0
+    for bound, count in zip((*map(str, map(float, bounds)), "+Inf"), counts, strict=True):
+        total += count
+        yield bound, total
