@@ -124,7 +124,7 @@ class Progress:
         share = 100 * bookmark.published // max(bookmark.total, 1)
         text = f"{bookmark.published} of {bookmark.total} ({min(share, 100)} %)"
         if waiting >= MOST_WAITING // 2:
-            text += f", {waiting} rows or more wait for the relay"
+            text += f", {waiting} snapshots wait for the relay"
         self._open = self.on_terminal
         click.echo(f"\r{text}\033[K" if self.on_terminal else f"... {text}", err=True, nl=not self.on_terminal)
 

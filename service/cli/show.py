@@ -15,7 +15,7 @@ from service.domain.graph import Graph
 from service.domain.instants import instant_text
 from service.graphs.loader import load_graphs
 from service.settings import Settings, load_settings
-from service.store.standing import Standing, find_standing
+from service.store.standing import Slot, Standing, Timer, find_standing
 
 KINDS: Final = ("booking", "visit", "location")
 WIDTH: Final = 14
@@ -63,45 +63,37 @@ async def _find(settings: Settings, aggregate_id: str, account: str | None, kind
 def as_members(found: Standing, graphs: Mapping[str, Graph]) -> dict[str, Any]:
     """Everything as JSON values; `graph` and `available_actions` are null for a location or an unknown graph."""
     graph, state = _place(found, graphs)
-    known = None if graph is None else graph.states[state]
     return {
         "account_id": found.account_id,
         "kind": found.kind,
         "id": found.id,
         "version": found.version,
         "snapshot": found.snapshot,
-        "graph": None
-        if graph is None or known is None
-        else {
-            "name": graph.name,
-            "state": state,
-            "level": known.level,
-            "access": known.access,
-            "final": known.final,
-        },
+        "graph": None if graph is None else _state_members(graph, state),
         "available_actions": None if graph is None else {actor: graph.available(state, actor) for actor in Actor},
-        "timers": [
-            {
-                "action": timer.action,
-                "due_at": instant_text(timer.due_at),
-                "sent_at": timer.sent_at and instant_text(timer.sent_at),
-            }
-            for timer in found.timers
-        ],
-        "slots": [
-            {
-                "resource_id": slot.resource_id,
-                "starts_at": instant_text(slot.start),
-                "ends_at": instant_text(slot.end),
-                "exclusive": slot.exclusive,
-            }
-            for slot in found.slots
-        ],
+        "timers": [_timer_members(timer) for timer in found.timers],
+        "slots": [_slot_members(slot) for slot in found.slots],
         "groups": [
             {"group": group.name, "owner": group.owner, "size": group.size, "members": group.members}
             for group in found.groups
         ],
     }
+
+
+def _state_members(graph: Graph, name: str) -> dict[str, Any]:
+    state = graph.states[name]
+    known = {"level": state.level, "access": state.access, "final": state.final}
+    return {"name": graph.name, "state": name, **known}
+
+
+def _timer_members(timer: Timer) -> dict[str, Any]:
+    sent_at = None if timer.sent_at is None else instant_text(timer.sent_at)
+    return {"action": timer.action, "due_at": instant_text(timer.due_at), "sent_at": sent_at}
+
+
+def _slot_members(slot: Slot) -> dict[str, Any]:
+    times = {"starts_at": instant_text(slot.start), "ends_at": instant_text(slot.end)}
+    return {"resource_id": slot.resource_id, **times, "exclusive": slot.exclusive}
 
 
 def lines(found: Standing, graphs: Mapping[str, Graph]) -> Iterator[str]:

@@ -75,14 +75,14 @@ class Resync:
 
     async def run(self) -> None:
         """Publish to the end; may be cancelled at any time, and gone on with later."""
-        start, before = time.monotonic(), self._bookmark.published
         while places := await self._next():
             await self._room(len(places))
+            begun = time.monotonic()
             await self._publish(places)
             self._tell(self._bookmark, await self._unsent.count(self._connection))
             if self._rate is not None:
-                due = start + (self._bookmark.published - before) / self._rate
-                await asyncio.sleep(max(0.0, due - time.monotonic()))
+                # Each page has its own time, so that nothing is made up for at once after a wait.
+                await asyncio.sleep(max(0.0, begun + len(places) / self._rate - time.monotonic()))
         await finish(self._connection, self._bookmark)
 
     async def _next(self) -> Sequence[Place]:
@@ -108,7 +108,7 @@ class Resync:
 
     async def _transact(self, places: Sequence[Place]) -> None:
         connection, bookmark = self._connection, self._bookmark
-        async with connection.transaction():
+        async with connection.transaction(isolation="read_committed"):
             await claim(connection, bookmark)
             rows = await self._rows(connection, places)
             before = await newest(connection)

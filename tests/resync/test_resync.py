@@ -207,6 +207,25 @@ async def test_the_rate_is_kept(bench: Bench, pool: Pool) -> None:
     assert bookmark.published == 60
 
 
+async def test_a_wait_is_not_made_up_for(bench: Bench, pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a page that took long the rate holds as before it."""
+    await bench.apply(booking("b-0"))
+    await pool.execute(FILL, 59)
+    stalls = [0.0, 0.5, 0.0]
+
+    async def slow(connection: Any, rows: Any) -> None:
+        await asyncio.sleep(stalls.pop(0))
+        await append(connection, rows)
+
+    monkeypatch.setattr(module, "append", slow)
+    loop = asyncio.get_running_loop()
+    async with begun(pool, rate=100) as (resync, _):
+        start = loop.time()
+        await resync.run()
+        assert loop.time() - start >= 0.85
+    assert stalls == []
+
+
 async def test_two_do_not_go_on_with_one(bench: Bench, pool: Pool) -> None:
     """Who is second with the same resync is told, and publishes nothing."""
     await bench.apply(booking("b-1"), booking("b-2"))
