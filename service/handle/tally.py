@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final, get_args
 
 from schemas.commands import COMMANDS as COMMAND_TYPES
@@ -10,7 +10,7 @@ from service.domain.model import Reason
 from service.handle.decided import Decided
 from service.outbox.event import TYPES as EVENT_TYPES
 from service.outbox.problem import PROBLEMS
-from service.received import DeadLetter, Received, Undecodable
+from service.received import DeadLetter, Undecodable
 from service.telemetry import names
 from service.telemetry.meters import Meters
 from service.telemetry.pulse import Pulse
@@ -60,30 +60,37 @@ def tell(
     meters.observe(names.BATCH_SIZE, (len(decided) + len(letters),))
     for step, seconds in tally.steps.items():
         meters.observe(names.BATCH_DURATION, (seconds,), step)
-    for (kind, outcome), count in Counter([(one.received.envelope.type, one.outcome) for one in decided]).items():
-        meters.add(names.COMMANDS, count, kind, outcome)
-    _tell_refusals(meters, decided)
-    changed: Counter[str] = Counter([change.after.kind for one in decided for change in one.changes])
-    for kind, event in EVENT_TYPES.items():
-        meters.add(names.EVENTS, changed[kind], event)
+    _tell_commands(meters, decided, committed_at)
     for reason, count in Counter(letter.reason for letter in letters).items():
         meters.add(names.DEAD_LETTERS, count, reason)
     if tally.redecided:
         meters.add(names.VERSION_CONFLICTS, tally.conflicts)
         meters.add(names.REDECIDED, tally.redecided)
-    meters.observe(names.COMMAND_LATENCY, latencies((one.received for one in decided), committed_at))
 
 
-def _tell_refusals(meters: Meters, decided: Sequence[Decided]) -> None:
-    """A command that broke a rule of ours is refused and kept as a dead letter."""
-    refused = Counter([one.refusal for one in decided if one.refusal is not None])
+def _tell_commands(meters: Meters, decided: Sequence[Decided], committed_at: float) -> None:
+    """One pass over the commands, then a few additions; clocks that disagree don't make a latency negative."""
+    outcomes: dict[tuple[str, str], int] = {}
+    events = {"booking": 0, "visit": 0, "location": 0}
+    refused: Counter[Reason] = Counter()
+    latencies = []
+    for one in decided:
+        received = one.received
+        key = (received.envelope.type, one.outcome)
+        outcomes[key] = outcomes.get(key, 0) + 1
+        latencies.append(max(0.0, committed_at - received.record.timestamp / 1000))
+        for change in one.changes:
+            events[change.after.kind] += 1
+        if one.refusal is not None:
+            refused[one.refusal] += 1
+    for (kind, outcome), count in outcomes.items():
+        meters.add(names.COMMANDS, count, kind, outcome)
+    for aggregate, event in EVENT_TYPES.items():
+        meters.add(names.EVENTS, events[aggregate], event)
     for reason, count in refused.items():
         meters.add(names.REFUSALS, count, PROBLEMS[reason].error, reason.value)
+    # A command that broke a rule of ours is refused, and kept as a dead letter.
     meters.add(names.DEAD_LETTERS, refused[Reason.INTERNAL_ERROR], BROKEN)
-    known = sum(1 for one in decided if one.outcome == names.REPEATED) + refused[Reason.COMMAND_ID_REUSE]
-    meters.add(names.INBOX_DUPLICATES, known)
-
-
-def latencies(commands: Iterable[Received], now: float) -> list[float]:
-    """Gives the seconds since each command was appended; clocks that disagree don't make it negative."""
-    return [max(0.0, now - received.record.timestamp / 1000) for received in commands]
+    repeated = sum(count for (_, outcome), count in outcomes.items() if outcome == names.REPEATED)
+    meters.add(names.INBOX_DUPLICATES, repeated + refused[Reason.COMMAND_ID_REUSE])
+    meters.observe(names.COMMAND_LATENCY, latencies)
