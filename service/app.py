@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import asyncpg
 from faststream import FastStream
+from faststream.kafka import KafkaBroker
 
 from service.clock.clock import Clock
 from service.consume.consumer import Consumer
@@ -24,6 +25,7 @@ from service.handle.batch import BatchTransaction
 from service.parts import Parts
 from service.relay.relay import Relay
 from service.settings import Settings, refuse_what_is_not_there
+from service.store.lease import wait_for_event
 from service.store.migrate import check
 from service.store.pool import OUTAGE_ERRORS, make_pool
 from service.telemetry.meters import Meters
@@ -38,11 +40,22 @@ STORE_RETRY_SECONDS: Final = 1.0
 RELAY_STOP_SECONDS: Final = 15.0
 
 
-class LoopsAlone(FastStream):
-    """The application of a process without a worker: FastStream itself refuses to start without a broker."""
+class Application(FastStream):
+    """FastStream's application, which tells those who wait during the start that it is to end."""
+
+    def __init__(self, *brokers: KafkaBroker, leaving: asyncio.Event, **options: Any) -> None:
+        super().__init__(*brokers, **options)
+        self._leaving = leaving
+
+    def exit(self) -> None:
+        """Ends the application; called by SIGTERM and Ctrl-C."""
+        self._leaving.set()
+        super().exit()
 
     async def start(self, **run_extra_options: Any) -> None:
-        """Has nothing to start: the lifespan runs the loops."""
+        """Starts the broker, where there is one: without a worker the lifespan runs all there is."""
+        if self.brokers:
+            await super().start(**run_extra_options)
 
 
 def build_app(settings: Settings, roles: frozenset[str]) -> tuple[FastStream, Parts]:
@@ -92,6 +105,8 @@ def _consumer(settings: Settings, pool: "asyncpg.Pool[Any]", meters: Meters, wak
 
 
 def _application(settings: Settings, parts: Parts) -> FastStream:
+    leaving = asyncio.Event()
+
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
         quieten()
@@ -104,8 +119,8 @@ def _application(settings: Settings, parts: Parts) -> FastStream:
         served = asyncio.create_task(probes.serve(), name="probes")
         try:
             async with parts.pool:
-                await _wait_for_schema(settings)
-                _start_loops(parts)
+                if await _schema_is_there(settings, leaving):
+                    _start_loops(parts)
                 try:
                     yield
                 finally:
@@ -116,10 +131,11 @@ def _application(settings: Settings, parts: Parts) -> FastStream:
 
     consumer = parts.consumer
     if consumer is None:
-        return LoopsAlone(lifespan=lifespan, logger=log)
-    return FastStream(
+        return Application(lifespan=lifespan, logger=log, leaving=leaving)
+    return Application(
         consumer.broker,
         lifespan=lifespan,
+        leaving=leaving,
         logger=log,
         on_startup=[consumer.prepare],
         after_startup=[consumer.started],
@@ -127,21 +143,25 @@ def _application(settings: Settings, parts: Parts) -> FastStream:
     )
 
 
-async def _wait_for_schema(settings: Settings) -> None:
-    """Waits for PostgreSQL as long as it takes; raises SchemaMismatch when it is not migrated to this version."""
+async def _schema_is_there(settings: Settings, leaving: asyncio.Event) -> bool:
+    """Waits for PostgreSQL as long as it takes; False when the process is to end before.
+
+    Raises SchemaMismatch when the database is not migrated to this version.
+    """
     told = False
-    while True:
+    while not leaving.is_set():
         try:
             missing = await check(settings.database_url.get_secret_value())
         except OUTAGE_ERRORS as error:
             if not told:
                 log.warning("waiting for PostgreSQL: %s", error)
                 told = True
-            await asyncio.sleep(STORE_RETRY_SECONDS)
+            await wait_for_event(leaving, STORE_RETRY_SECONDS)
             continue
         if missing:
             raise SchemaMismatch(f"the database lacks {', '.join(missing)}; run `bookstream migrate` first")
-        return
+        return True
+    return False
 
 
 def _start_loops(parts: Parts) -> None:

@@ -12,6 +12,7 @@ from service.errors import SchemaMismatch
 
 # Any constant will do, as long as every version of the service takes the same one.
 MIGRATION_LOCK: Final = 0x626F6F6B_73747265
+CONNECT_TIMEOUT: Final = 5.0
 LEDGER: Final = """
 CREATE TABLE IF NOT EXISTS schema_migration (
     name text PRIMARY KEY,
@@ -82,7 +83,7 @@ async def migrate(database_url: str) -> tuple[str, ...]:
 
 async def check(database_url: str) -> tuple[str, ...]:
     """Names the migrations that are missing, and changes nothing."""
-    connection = await asyncpg.connect(database_url)
+    connection = await asyncpg.connect(database_url, timeout=CONNECT_TIMEOUT)
     try:
         return tuple(migration.name for migration in await pending(connection))
     finally:

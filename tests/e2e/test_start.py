@@ -1,9 +1,12 @@
 """What stops a start: settings that are wrong, a database that is not migrated; each with its remedy."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.e2e.broker import Broker
-from tests.e2e.process import environment, run_to_end
+from tests.e2e.process import START_SECONDS, Service, environment, run_to_end
+from tests.support.wait import until
 
 NOWHERE = Broker("127.0.0.1:1", "start.")
 NO_DATABASE = "postgresql://nobody@127.0.0.1:1/none"
@@ -67,3 +70,11 @@ def test_a_database_that_is_not_migrated(empty_database_url: str) -> None:
     assert run_to_end(settings, "migrate", "--check").returncode == 1
     assert run_to_end(settings, "migrate").returncode == 0
     assert run_to_end(settings, "migrate", "--check").returncode == 0
+
+
+@pytest.mark.parametrize("roles", ["worker,relay,clock", "clock"])
+async def test_sigterm_ends_a_process_that_waits_for_postgresql(tmp_path: Path, roles: str) -> None:
+    """A process whose database is not there yet ends when it is asked to, and that is no failure."""
+    with Service(environment(NOWHERE, NO_DATABASE), tmp_path, roles) as service:
+        await until(lambda: "waiting for PostgreSQL" in service.tail(), START_SECONDS)
+        assert service.stop() == 0

@@ -1,6 +1,7 @@
 """A run without a real Kafka says what it left out, and fails only where that is owed."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,12 @@ def test_that_needs_kafka() -> None: ...
 def test_that_asks_for_it(kafka: str) -> None: ...
 
 def test_that_kills_nodes(kafka_cluster: object) -> None: ...
+"""
+
+_OPERATORS = """
+def test_that_needs_nothing() -> None: ...
+
+def test_that_needs_schemas(schemas_of_operators: object) -> None: ...
 """
 
 
@@ -69,3 +76,17 @@ def test_a_run_that_needs_no_kafka_says_nothing(project_root: Path, tests: Path)
     run = _run(project_root, f"{tests}/test_sample.py::test_that_needs_nothing", CI="true")
     assert run.returncode == 0, run.stdout + run.stderr
     assert "not run" not in run.stdout
+
+
+def test_schemas_of_operators_are_nobodys_debt(project_root: Path, tmp_path: Path) -> None:
+    """They are told where they are missing, but come with no tool, so that even CI passes without them."""
+    tree = tmp_path / "apart" / "tree"
+    shutil.copytree(project_root / "tests", tree / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("service", "schemas", "pyproject.toml"):
+        (tree / name).symlink_to(project_root / name)
+    (tree / "test_sample.py").write_text(_OPERATORS, encoding="utf-8")
+    run = _run(tree, tree / "test_sample.py", CI="true", BOOKSTREAM_CRD_SCHEMAS="")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "1 passed, 1 deselected" in run.stdout
+    assert "why: schemas of the operators' objects: BOOKSTREAM_CRD_SCHEMAS is not set" in run.stdout
+    assert run.stdout.splitlines()[-1] == "1 not run"
