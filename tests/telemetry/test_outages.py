@@ -137,6 +137,8 @@ async def test_kafka_is_away(own_kafka: JarKafka, database_url: str, tmp_path: P
                 assert (await ready(first))[0] == (await ready(second))[0] == 503
                 await asyncio.to_thread(own_kafka.resume_node, 1)
                 await asyncio.gather(ready_again(first), ready_again(second))
+                await broker.send([update("nobody", "u-1", notes="x")])
+                await broker.read_until(1, ["command-results"])
 
 
 async def test_a_standby_is_ready(
