@@ -22,6 +22,7 @@ from service.consume.lag import LagProbe
 from service.consume.misplaced import Misplaced
 from service.consume.quiet import quieten
 from service.consume.ready import wait_for_kafka
+from service.telemetry.lookout import Lookout
 from service.telemetry.meters import Meters
 from service.telemetry.names import MISPLACED
 from service.telemetry.pulse import Pulse
@@ -79,7 +80,8 @@ class Consumer:
             listener=self._assignment,
             max_records=max_records,
         )
-        self.ask_kafka = LagProbe(self.health, self._find, meters, TopicPartition(self._topics[0], 0), prefix)
+        self._lookout = Lookout(self._options)
+        self.ask_kafka = LagProbe(self.health, self._lookout, meters, TopicPartition(self._topics[0], 0), prefix)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -118,6 +120,7 @@ class Consumer:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._lookout.close()
         await self._assignment.release()
         if drained:
             self._assignment.lock.release()

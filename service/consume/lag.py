@@ -6,13 +6,13 @@ partitions are asked for, and compared with what is committed in PostgreSQL.
 
 import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from service.consume.health import ConsumerHealth
+from service.telemetry.lookout import Lookout
 from service.telemetry.meters import Meters
 from service.telemetry.names import LAG_RECORDS, LAG_SECONDS
 
@@ -54,14 +54,14 @@ class LagProbe:
     def __init__(
         self,
         health: ConsumerHealth,
-        consumer: Callable[[], AIOKafkaConsumer | None],
+        lookout: Lookout,
         meters: Meters,
         some: TopicPartition,
         prefix: str,
     ) -> None:
         """`some` partition is asked about where none is assigned."""
         self._health = health
-        self._consumer = consumer
+        self._lookout = lookout
         self._meters = meters
         self._some = some
         self._prefix = prefix
@@ -69,13 +69,12 @@ class LagProbe:
 
     async def __call__(self) -> None:
         """Looks once; raises what aiokafka raises, and may wait without limit in an outage."""
-        consumer = self._consumer()
-        if consumer is None or not self._health.started:
+        if not self._health.started:
             self._show({})
             return
         assigned = self._health.assigned
         try:
-            ends = await consumer.end_offsets(list(assigned or (self._some,)))
+            ends = await self._lookout.ends(assigned or (self._some,))
         except BaseException:
             self._show({})
             raise

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from service.backoff import Backoff
@@ -81,13 +81,6 @@ class Producer:
         """Begin anew after a final failure; the old producer has nothing under way once this returns."""
         await self.stop()
         await self.start()
-
-    async def ask(self) -> None:
-        """Return when the cluster has answered; `KafkaError` when it has not."""
-        if self._producer is None:
-            raise KafkaConnectionError("there is no connection yet")
-        if not await self._producer.client.force_metadata_update():
-            raise KafkaConnectionError("no broker tells of the cluster")
 
     async def partitions(self, topic: str) -> int:
         """Number of partitions of a topic; `TopicUnknownError` when it is not known, a second later the first time."""

@@ -9,12 +9,16 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from aiokafka import TopicPartition
+
+from schemas.headers import BOOKING_EVENTS
 from service.backoff import Backoff
 from service.relay.producer import Producer
 from service.relay.publish import Lane, Publisher
 from service.relay.survey import append_times
 from service.relay.window import Row, Window
 from service.store.lease import HEARTBEAT_SECONDS, LOST, Lease, held_lease, wait_for_event
+from service.telemetry.lookout import Lookout
 from service.telemetry.meters import Meters
 from service.telemetry.names import EVENT_LATENCY, RELAY_PUBLISHED
 from service.telemetry.pulse import Pulse
@@ -79,6 +83,8 @@ class Relay:
         self._backoff = Backoff()
         self._stopping = asyncio.Event()
         self._stopped_at = 0.0
+        self._lookout = Lookout(options)
+        self._some = TopicPartition(prefix + BOOKING_EVENTS, 0)
         self._producer = Producer(options, idempotent=idempotent, waiting=self.health.pulse.beat)
         self._publisher = Publisher(self._producer, prefix, self._give_up, self.health.pulse.beat)
         self._meters = meters or Meters()
@@ -107,6 +113,7 @@ class Relay:
                     self.health.low = 0
         finally:
             since_stop = time.monotonic() - self._stopped_at if self._stopping.is_set() else 0.0
+            await self._lookout.close()
             await self._producer.stop(max(1.0, _STOP_SECONDS - since_stop))
 
     def stop(self) -> None:
@@ -117,7 +124,8 @@ class Relay:
 
     async def ask_kafka(self) -> None:
         """Return when Kafka has answered; raises what aiokafka raises, or waits."""
-        await self._producer.ask()
+        if not self._stopping.is_set():
+            await self._lookout.ends((self._some,))
 
     async def _own(self, lease: Lease) -> None:
         window = Window(lease.connection)

@@ -16,6 +16,7 @@ Made from `names.py` by `python -m service.telemetry.document`; change it there.
 | `names.py` | every metric, declared once |
 | `meters.py` | the values of this process, added up batch by batch, and their text |
 | `pulse.py` | signs of life of loops, and checks of what they depend on |
+| `lookout.py` | how Kafka is asked, apart from the clients that work |
 | `probes.py` | `/livez`, `/readyz`, `/metrics` over HTTP |
 | `logs.py`, `told.py` | logs as JSON lines, and what may be said of an error |
 

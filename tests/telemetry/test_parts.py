@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -55,39 +56,40 @@ def test_a_sound_process_is_live_and_ready() -> None:
 @pytest.mark.parametrize(
     ("made", "loop"),
     [
-        (parts(worker(last_poll=ago(LONG_AGO))), "consumer"),
-        (parts(worker(batch_started=ago(LONG_AGO), pulse=Pulse(ago(LONG_AGO)))), "batch"),
-        (parts(relay=sound_relay(pulse=Pulse(ago(LONG_AGO)))), "relay"),
-        (parts(clock=ClockHealth(last_beat=ago(0), pulse=Pulse(ago(LONG_AGO)))), "clock"),
+        (lambda: parts(worker(last_poll=ago(LONG_AGO))), "consumer"),
+        (lambda: parts(worker(batch_started=ago(LONG_AGO), pulse=Pulse(ago(LONG_AGO)))), "batch"),
+        (lambda: parts(relay=sound_relay(pulse=Pulse(ago(LONG_AGO)))), "relay"),
+        (lambda: parts(clock=ClockHealth(last_beat=ago(0), pulse=Pulse(ago(LONG_AGO)))), "clock"),
     ],
     ids=["consumer", "batch", "relay", "clock"],
 )
-def test_a_loop_that_stands_still_is_not_live(made: Parts, loop: str) -> None:
+def test_a_loop_that_stands_still_is_not_live(made: Callable[[], Parts], loop: str) -> None:
     """Each loop has its own limit, and is named; what is not live is not ready."""
-    (problem,) = made.not_live()
+    process = made()
+    (problem,) = process.not_live()
     assert f"the loop {loop} has stood still for 12" in problem
-    assert problem in made.not_ready()
+    assert problem in process.not_ready()
 
 
 @pytest.mark.parametrize(
     "made",
     [
         # A batch is in hand: no records are asked for meanwhile, and each try of it is a step.
-        parts(worker(last_poll=ago(3_600), batch_started=ago(3_600), pulse=Pulse(ago(60)))),
+        lambda: parts(worker(last_poll=ago(3_600), batch_started=ago(3_600), pulse=Pulse(ago(60)))),
         # Between batches nothing takes steps.
-        parts(worker(pulse=Pulse(ago(3_600)))),
+        lambda: parts(worker(pulse=Pulse(ago(3_600)))),
         # It has just begun with the batch, after a long silence.
-        parts(worker(batch_started=ago(1), pulse=Pulse(ago(3_600)))),
+        lambda: parts(worker(batch_started=ago(1), pulse=Pulse(ago(3_600)))),
         # Not a first poll yet.
-        parts(worker(last_poll=None)),
+        lambda: parts(worker(last_poll=None)),
         # PostgreSQL is away for long: the loops go round, without a session.
-        parts(relay=sound_relay(last_beat=ago(3_600)), clock=ClockHealth(last_beat=ago(3_600))),
+        lambda: parts(relay=sound_relay(last_beat=ago(3_600)), clock=ClockHealth(last_beat=ago(3_600))),
     ],
     ids=["waiting batch", "idle", "new batch", "no poll yet", "outage"],
 )
-def test_waiting_is_live(made: Parts) -> None:
+def test_waiting_is_live(made: Callable[[], Parts]) -> None:
     """A restart would mend nothing."""
-    assert made.not_live() == []
+    assert made().not_live() == []
 
 
 async def test_a_loop_that_has_ended_is_not_live() -> None:
@@ -115,23 +117,24 @@ def test_a_standby_is_ready() -> None:
 @pytest.mark.parametrize(
     ("made", "told"),
     [
-        (parts(worker(started=False)), "the consumer does not run yet"),
-        (parts(worker(assigned=frozenset({P0}))), "the positions of 1 partitions are not known yet"),
-        (parts(worker(assigned=frozenset({P0}), stopped={P0: "a gap"})), "a gap"),
-        (parts(worker(last_error="PostgreSQL is unavailable")), "PostgreSQL is unavailable"),
-        (parts(relay=RelayHealth()), "the relay waits for Kafka"),
-        (parts(relay=RelayHealth(connected=True)), "the relay has had no session with PostgreSQL lately"),
-        (parts(clock=ClockHealth()), "the clock has had no session with PostgreSQL lately"),
+        (lambda: parts(worker(started=False)), "the consumer does not run yet"),
+        (lambda: parts(worker(assigned=frozenset({P0}))), "the positions of 1 partitions are not known yet"),
+        (lambda: parts(worker(assigned=frozenset({P0}), stopped={P0: "a gap"})), "a gap"),
+        (lambda: parts(worker(last_error="PostgreSQL is unavailable")), "PostgreSQL is unavailable"),
+        (lambda: parts(relay=RelayHealth()), "the relay waits for Kafka"),
+        (lambda: parts(relay=RelayHealth(connected=True)), "the relay has had no session with PostgreSQL lately"),
+        (lambda: parts(clock=ClockHealth()), "the clock has had no session with PostgreSQL lately"),
         (
-            parts(clock=ClockHealth(last_beat=ago(SILENT_SECONDS + 1))),
+            lambda: parts(clock=ClockHealth(last_beat=ago(SILENT_SECONDS + 1))),
             "the clock has had no session with PostgreSQL lately",
         ),
     ],
 )
-def test_what_keeps_from_work_is_named(made: Parts, told: str) -> None:
+def test_what_keeps_from_work_is_named(made: Callable[[], Parts], told: str) -> None:
     """Alive, but not ready."""
-    assert made.not_live() == []
-    assert made.not_ready() == [told]
+    process = made()
+    assert process.not_live() == []
+    assert process.not_ready() == [told]
 
 
 async def test_a_dependency_that_does_not_answer() -> None:
