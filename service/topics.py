@@ -58,8 +58,8 @@ def wanted(*, prefix: str, partitions: int, replication: int) -> list[Topic]:
 
     Nothing is compacted: an id is unique within an account only, so keys are no identities. Records of the topics that
     are consumed bear the broker's append time, which decisions rest on. Sizes are of a producer's batch: for commands
-    1 MiB and room for its headers (a value over 256 KiB gets its dead letter), 2 MiB for what the service writes and
-    for dead letters sent again.
+    1 MiB and room for its headers (a value over 256 KiB gets its dead letter), 2 MiB for events and results, 8 MiB for
+    dead letters, since what a sender had compressed is kept as it is.
     """
     return [Topic(prefix + each.name, partitions, replication, _config(each.name, replication)) for each in TOPICS]
 
@@ -69,9 +69,15 @@ def _config(name: str, replication: int) -> Mapping[str, str]:
         "cleanup.policy": "delete",
         "min.insync.replicas": "2" if replication >= _REPLICATED else "1",
         "retention.ms": str(2 * _WEEK_MS if name == COMMANDS_DLQ else _WEEK_MS),
-        "max.message.bytes": str(_MIB + _HEADROOM if name in COMMAND_TOPICS else 2 * _MIB),
+        "max.message.bytes": str(_size(name)),
     }
     return {**config, "message.timestamp.type": "LogAppendTime"} if name in CONSUMED_TOPICS else config
+
+
+def _size(name: str) -> int:
+    if name in COMMAND_TOPICS:
+        return _MIB + _HEADROOM
+    return 8 * _MIB if name in (COMMANDS_DLQ, COMMANDS_REPLAY) else 2 * _MIB
 
 
 class Topics:

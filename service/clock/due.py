@@ -30,11 +30,13 @@ SELECT count(*) FROM (
     SELECT 1 FROM timer WHERE due_at <= now() AND sent_at > now() - $1::text::interval LIMIT $2
 ) AS waiting
 """
+# What lies in the outbox for so long was not published yet, so it is too early to miss an answer.
+PUBLISHED: Final = "SELECT NOT EXISTS (SELECT 1 FROM outbox WHERE created_at <= now() - $1::text::interval)"
 SEND: Final = """
 WITH due AS (
     SELECT account_id, kind, aggregate_id, action FROM timer
-    WHERE due_at <= now() AND (sent_at IS NULL OR sent_at <= now() - $1::text::interval)
-    ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
+    WHERE due_at <= now() AND (sent_at IS NULL OR ($3 AND sent_at <= now() - $1::text::interval))
+    ORDER BY sent_at NULLS FIRST, due_at LIMIT $2 FOR UPDATE SKIP LOCKED
 )
 UPDATE timer SET sent_at = now() FROM due
 WHERE timer.account_id = due.account_id AND timer.kind = due.kind AND timer.aggregate_id = due.aggregate_id
@@ -48,8 +50,9 @@ async def send_due(connection: "asyncpg.Connection[asyncpg.Record]") -> int:
     waiting = await connection.fetchval(UNANSWERED, ANSWER_WITHIN, MOST_UNANSWERED)
     if waiting >= MOST_UNANSWERED:
         return 0
+    again = await connection.fetchval(PUBLISHED, ANSWER_WITHIN)
     async with connection.transaction():
-        rows = await connection.fetch(SEND, ANSWER_WITHIN, MOST_UNANSWERED - waiting)
+        rows = await connection.fetch(SEND, ANSWER_WITHIN, MOST_UNANSWERED - waiting, again)
         await append(connection, [_command(*row) for row in rows])
     return len(rows)
 

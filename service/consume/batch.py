@@ -83,6 +83,11 @@ class BatchHandler:
                 batch = await self._select(polled)
                 if batch.records and await self._apply(batch):
                     applied = len(batch.records)
+        except Exception as error:
+            # Raised, it would be swallowed and the batch passed over: its partitions begin anew at their progress.
+            self._health.last_error = f"the batch failed: {error!r}"
+            log.exception("a polled batch of %d records failed before it was applied", len(polled))
+            self._assignment.forget({TopicPartition(*_partition(record)) for record in polled})
         finally:
             self._health.batch_ends(applied)
 

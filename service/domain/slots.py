@@ -10,6 +10,8 @@ from service.domain.local_time import nearest_instant
 from service.domain.model import KEEP_SLOTS, Aggregate, Members, Reason, Refused, Slot, Slots
 from service.domain.world import World
 
+LATEST = datetime.max.replace(tzinfo=UTC)
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -37,7 +39,8 @@ def visit_claim(visit: Members, graph: Graph, timezone: str) -> Claim | None:
     start = nearest_instant(visit["date"], timezone)
     if start is None:
         return None
-    end = min(start, datetime.max.replace(tzinfo=UTC) - timedelta(days=2)) + timedelta(seconds=visit["duration"])
+    length = timedelta(seconds=visit["duration"])
+    end = start + length if LATEST - start > length else LATEST
     return Claim(visit["location_id"], tuple(dict.fromkeys(visit["resource_ids"])), start, end)
 
 

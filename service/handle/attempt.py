@@ -14,8 +14,8 @@ from typing import Final
 
 from service.domain.graph import Graph
 from service.domain.instants import instant_text
-from service.errors import StoreUnavailable
 from service.handle.answer import Answers
+from service.handle.closure import split, ties
 from service.handle.decided import Decided
 from service.handle.dedupe import memory_key, recall, remember
 from service.handle.fold import Fold
@@ -25,6 +25,7 @@ from service.handle.loaded import Loaded
 from service.handle.save import Lost, save
 from service.handle.slots import load_holdings
 from service.handle.tally import Tally
+from service.handle.unsettled import ClaimsUnsettledError, RacesLostError, UnsettledError
 from service.outbox.append import append
 from service.received import Question, Received
 from service.store.pool import DATA_ERRORS, Connection
@@ -34,10 +35,6 @@ log = logging.getLogger(__name__)
 OPTIMISTIC_ROUNDS: Final = 3
 LOCKED_ROUNDS: Final = 3
 CLAIM_ROUNDS: Final = 10
-
-
-class ClaimsUnsettledError(Exception):
-    """Commands that build on each other's refusals claim something new in every round; fewer of them settle."""
 
 
 class Attempt:
@@ -59,7 +56,7 @@ class Attempt:
         for round_number in range(OPTIMISTIC_ROUNDS + LOCKED_ROUNDS):
             try:
                 winners, losers = await self._round(waiting, lock=round_number >= OPTIMISTIC_ROUNDS)
-            except (*DATA_ERRORS, ClaimsUnsettledError) as error:
+            except (*DATA_ERRORS, UnsettledError) as error:
                 return [*done, *await self._halve(waiting, error)]
             done += winners
             if not losers:
@@ -67,7 +64,7 @@ class Attempt:
             log.info("%d of %d commands lost a race and are decided again", len(losers), len(waiting))
             self._tally.redecided += len(losers)
             waiting = [decided.received for decided in losers]
-        raise StoreUnavailable(f"{len(waiting)} commands lost every race")
+        return [*done, *await self._halve(waiting, RacesLostError(f"{len(waiting)} commands lost every race"))]
 
     async def _halve(self, commands: Sequence[Received], error: Exception) -> list[Decided]:
         """Nothing of these commands was saved: they are applied half by half, down to the one that breaks."""
@@ -91,14 +88,24 @@ class Attempt:
             while lost := await self._write(winners, loaded):
                 self._tally.conflicts += len(lost)
                 await self._connection.execute("ROLLBACK TO round")
+                lost |= await self._recount(loaded)
                 winners, beaten = split(winners, lost)
                 if not beaten:
-                    raise StoreUnavailable("a race was lost that no command took part in")
+                    raise RacesLostError("a race was lost that no command took part in")
                 losers += beaten
-        except (*DATA_ERRORS, ClaimsUnsettledError):
+        except (*DATA_ERRORS, UnsettledError):
             await self._connection.execute("ROLLBACK TO round")
             raise
         return winners, losers
+
+    async def _recount(self, loaded: Loaded) -> Lost:
+        """The rollback let go of the customers' locks: takes them again, and names the customers that changed since."""
+        again = await count_active_visits(self._connection, loaded.active_visits.keys())
+        return {
+            (account_id, "customer", customer_id)
+            for (account_id, location_id, customer_id), visits in again.items()
+            if visits != loaded.active_visits[account_id, location_id, customer_id]
+        }
 
     async def _decide(self, commands: Sequence[Received], *, lock: bool) -> tuple[Loaded, list[Decided]]:
         memories = await recall(self._connection, commands)
@@ -130,35 +137,7 @@ class Attempt:
         self._tally.lap("remember")
         if not fresh:
             # Rare (one id on two partitions): everything is read again, and the memory then answers.
-            return {key for decided in decisions for key in identity(decided)}
+            return {tie for decided in decisions for tie in ties(decided)}
         await append(self._connection, [row for decided in decisions for row in decided.rows])
         self._tally.lap("outbox")
         return set()
-
-
-def identity(decided: Decided) -> set[tuple[str, str, str]]:
-    """All that connects a command with others of its batch; locations are read by everybody and connect nobody."""
-    received = decided.received
-    keys = {key for key in decided.touched if key[1] != "location"}
-    keys.add((received.account_id, received.kind, received.aggregate_id))
-    keys.add((received.account_id, "memory", received.command_key.hex()))
-    return keys
-
-
-def split(decisions: Sequence[Decided], lost: Lost) -> tuple[list[Decided], list[Decided]]:
-    """Parts the commands that a lost race touches, directly or through others, from those it doesn't."""
-    tainted = set(lost)
-    keys = [identity(decided) for decided in decisions]
-    beaten: set[int] = set()
-    grown = True
-    while grown:
-        grown = False
-        for index, mine in enumerate(keys):
-            if index not in beaten and not tainted.isdisjoint(mine | set(decisions[index].touched)):
-                beaten.add(index)
-                tainted |= mine
-                grown = True
-    return (
-        [decided for index, decided in enumerate(decisions) if index not in beaten],
-        [decided for index, decided in enumerate(decisions) if index in beaten],
-    )

@@ -12,11 +12,13 @@ from service.domain.graph import Graph
 from service.domain.model import Aggregate
 from service.handle.load_groups import load_groups
 from service.handle.load_visits import load_active_visits, load_external_ids
-from service.handle.loaded import GroupKey, Key, Loaded
+from service.handle.loaded import Group, GroupKey, Key, Loaded
 from service.handle.timers import load_timers
+from service.handle.unsettled import TooHeavyError
 from service.received import Question
 from service.store.pool import Connection
 
+MOST_MEMBERS: Final = 4_000
 LOAD: Final = """
 SELECT a.account_id, a.kind, a.aggregate_id, a.version, a.state, a.memo
 FROM unnest($1::text[], $2::text[], $3::text[]) AS asked (account_id, kind, aggregate_id)
@@ -39,6 +41,7 @@ async def load(
     joined, replicated = _groups(questions, loaded, graphs)
     if joined or replicated:
         loaded.groups = await load_groups(connection, joined, replicated, lock=lock)
+        _refuse_too_heavy(loaded.groups, len(questions))
         await _load_aggregates(connection, loaded, _members(loaded.groups), lock=lock)
     # 3. the locations where they are
     await _load_aggregates(connection, loaded, _locations(loaded), lock=False)
@@ -112,6 +115,13 @@ def _groups(
             if key in made or (found is not None and _cascades(graphs[found.snapshot["graph"]])):
                 replicated.add((account_id, group.owned(command.target_id)))
     return joined - replicated, replicated
+
+
+def _refuse_too_heavy(groups: Mapping[GroupKey, Group], commands: int) -> None:
+    """A single command may reach two groups whole; more of them together are taken one after the other."""
+    reached = sum(len(found.members or ()) for found in groups.values())
+    if commands > 1 and reached > MOST_MEMBERS:
+        raise TooHeavyError(f"{commands} commands reach {reached} bookings of groups")
 
 
 def _cascades(graph: Graph) -> bool:

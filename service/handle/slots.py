@@ -63,17 +63,14 @@ async def load_holdings(
 async def save_slots(connection: Connection, decisions: Iterable[Decided]) -> set[Key]:
     """Gives slots back and takes new ones; names the holders that lost theirs to another transaction."""
     final: dict[Key, Slot | None] = {}
-    released: set[Key] = set()
     for decided in decisions:
         for changed in decided.changes:
             if changed.slots.release or changed.slots.hold is not None:
                 key: Key = (changed.after.account_id, changed.after.kind, changed.after.id)
                 final[key] = changed.slots.hold
-                if changed.slots.release:
-                    released.add(key)
-    if released:
-        ordered = sorted(released)
-        await connection.execute(GIVE_BACK, *(list(column) for column in zip(*ordered, strict=True)))
+    if final:
+        # Those who take give back first, whatever they are thought to hold: their own row must never be in their way.
+        await connection.execute(GIVE_BACK, *(list(column) for column in zip(*sorted(final), strict=True)))
     rows = [
         (*key, resource_id, asyncpg.Range(slot.start, slot.end), slot.exclusive)
         for key, slot in sorted(final.items(), key=lambda item: item[0])

@@ -23,9 +23,10 @@ WHERE timer.account_id = gone.account_id AND timer.kind = gone.kind AND timer.ag
 """
 SPEND: Final = """
 DELETE FROM timer
-USING unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS gone (account_id, kind, aggregate_id, action)
+USING unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
+    AS gone (account_id, kind, aggregate_id, action, timer_id)
 WHERE timer.account_id = gone.account_id AND timer.kind = gone.kind AND timer.aggregate_id = gone.aggregate_id
-  AND timer.action = gone.action
+  AND timer.action = gone.action AND timer.timer_id = gone.timer_id
 """
 START: Final = """
 INSERT INTO timer (account_id, kind, aggregate_id, action, timer_id, due_at, correlation_id)
@@ -55,10 +56,10 @@ async def save_timers(connection: Connection, decisions: Sequence[Decided]) -> N
     """Ends the timers that were left behind or spent, and starts the new ones."""
     cleared: dict[Key, None] = {}
     started: dict[TimerKey, tuple[str, datetime, str]] = {}
-    spent: dict[TimerKey, None] = {}
+    spent: dict[TimerKey, str] = {}
     for decided in decisions:
         if decided.spent is not None:
-            spent[decided.spent] = None
+            spent[decided.spent] = decided.received.envelope.id
             started.pop(decided.spent, None)
         for changed in decided.changes:
             key: Key = (changed.after.account_id, changed.after.kind, changed.after.id)
@@ -72,7 +73,8 @@ async def save_timers(connection: Connection, decisions: Sequence[Decided]) -> N
     if cleared:
         await connection.execute(CLEAR, *zip(*sorted(cleared), strict=True))
     if spent:
-        await connection.execute(SPEND, *zip(*sorted(spent), strict=True))
+        rows = [(*key, timer_id) for key, timer_id in sorted(spent.items())]
+        await connection.execute(SPEND, *zip(*rows, strict=True))
     if started:
-        rows = [(*key, *value) for key, value in sorted(started.items())]
-        await connection.execute(START, *zip(*rows, strict=True))
+        new = [(*key, *value) for key, value in sorted(started.items())]
+        await connection.execute(START, *zip(*new, strict=True))

@@ -26,6 +26,7 @@ ROWS = 2_000
 MOST_ROWS = 16_000
 _BYTES_PER_ROW = 8 * 1024
 _RAISE_EVERY = 2.0
+_FIRST_READ_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,11 @@ class Window:
         """The first rows in order, fewer when they are large."""
         if time.monotonic() - self._looked_at >= _RAISE_EVERY:
             await self._look()
-        found = await self._connection.fetch(_READ, self._low, self._limit, self._limit * _BYTES_PER_ROW)
+        # A new owner knows no bound yet, and may have to pass over millions of dead rows.
+        seconds = _FIRST_READ_SECONDS if self._low == 0 else None
+        found = await self._connection.fetch(
+            _READ, self._low, self._limit, self._limit * _BYTES_PER_ROW, timeout=seconds
+        )
         rows = [Row(*each) for each in found]
         self._raise(rows)
         return rows
