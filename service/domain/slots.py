@@ -54,12 +54,9 @@ def take(
         return Slots(release=True, hold=None)
     if not allow_overbooking and world.slot_taken(holder, after.resource_ids, after.start, after.end):
         return Refused(Reason.SLOT_TAKEN)
-    return Slots(release=before is not None, hold=held(after, exclusive=not allow_overbooking))
-
-
-def held(claim: Claim, *, exclusive: bool) -> Slot:
-    """Turns a granted claim into a slot."""
-    return Slot(claim.resource_ids, claim.start, claim.end, exclusive)
+    return Slots(
+        release=before is not None, hold=Slot(after.resource_ids, after.start, after.end, not allow_overbooking)
+    )
 
 
 def overbooking_allowed(settings: Members, options: Members) -> bool:

@@ -17,7 +17,7 @@ from service.domain.instants import instant_text
 from service.handle.answer import Answers
 from service.handle.closure import split, ties
 from service.handle.decided import Decided
-from service.handle.dedupe import memory_key, recall, remember
+from service.handle.dedupe import recall, remember
 from service.handle.fold import Fold
 from service.handle.load import load
 from service.handle.load_visits import count_active_visits
@@ -132,7 +132,7 @@ class Attempt:
         self._tally.lap("save")
         if lost:
             return lost
-        memories = [(memory_key(d.received), d.memory) for d in decisions if d.memory is not None]
+        memories = [(d.received.memory_key, d.memory) for d in decisions if d.memory is not None]
         fresh = await remember(self._connection, memories)
         self._tally.lap("remember")
         if not fresh:

@@ -25,14 +25,9 @@ ON CONFLICT DO NOTHING
 """
 
 
-def memory_key(received: Received) -> MemoryKey:
-    """Names the memory of a command."""
-    return received.account_id, received.command_key
-
-
 async def recall(connection: Connection, commands: Iterable[Received]) -> Mapping[MemoryKey, Memory]:
     """Gives what is remembered of these commands."""
-    keys = {memory_key(received) for received in commands}
+    keys = {received.memory_key for received in commands}
     rows = await connection.fetch(RECALL, [account for account, _ in keys], [key for _, key in keys])
     return {(account, key): Memory(content, outcome) for account, key, content, outcome in rows}
 

@@ -11,7 +11,7 @@ from service.domain.instants import instant_text
 from service.domain.model import Aggregate, Decision, Reason, Refused
 from service.handle.answer import Answers
 from service.handle.decided import Decided
-from service.handle.dedupe import MemoryKey, memory_key
+from service.handle.dedupe import MemoryKey
 from service.handle.loaded import GroupKey, Loaded, TimerKey
 from service.handle.memory import Memory
 from service.handle.working import AccountView, Working
@@ -40,7 +40,7 @@ class Fold:
         for received in commands:
             decided = self._decide_safely(received)
             if decided.memory is not None:
-                self._memories[memory_key(received)] = decided.memory
+                self._memories[received.memory_key] = decided.memory
             decisions.append(decided)
         return decisions
 
@@ -52,7 +52,7 @@ class Fold:
 
     def _decide(self, received: Received) -> Decided:
         # 1. decided before? then the first answer stands, and other content under the same id is refused
-        memory = self._memories.get(memory_key(received))
+        memory = self._memories.get(received.memory_key)
         if memory is not None and memory.content_hash == received.content_hash:
             return self._answers.again(received, memory)
         # 2. refused for what it says

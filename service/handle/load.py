@@ -128,9 +128,9 @@ def _cascades(graph: Graph) -> bool:
     return any(action.cascade for action in graph.actions.values())
 
 
-def _members(groups: Mapping[GroupKey, object]) -> Iterable[Key]:
+def _members(groups: Mapping[GroupKey, Group]) -> Iterable[Key]:
     for (account_id, _), found in groups.items():
-        for booking_id in getattr(found, "members", None) or ():
+        for booking_id in found.members or ():
             yield account_id, "booking", booking_id
 
 
