@@ -21,8 +21,10 @@ from tests.deploy.rendered import COMPONENT, Object, Rendered, called, pod_label
 
 DATABASE_URL: Final = "BOOKSTREAM_DATABASE_URL"
 VARIABLES: Final = frozenset(f"BOOKSTREAM_{name.upper()}" for name in Settings.model_fields)
-# A Secret holds the one, and the other has no value that means none.
-NOT_IN_THE_MAP: Final = frozenset({DATABASE_URL, "BOOKSTREAM_GRAPHS_DIR"})
+ENCRYPTION_KEYS: Final = "BOOKSTREAM_ENCRYPTION_KEYS"
+# Secrets hold the first two, and the other has no value that means none.
+NOT_IN_THE_MAP: Final = frozenset({DATABASE_URL, ENCRYPTION_KEYS, "BOOKSTREAM_GRAPHS_DIR"})
+NEEDS_KEYS: Final = frozenset({"worker", "migrate"})
 # OpenTelemetry's own, which its SDK reads by itself.
 OF_TRACES: Final = frozenset(
     name for known in (api, environment_variables) for name in vars(known) if name.startswith("OTEL_")
@@ -90,6 +92,9 @@ def environment(rendered: Rendered) -> list[str]:
             source = variables[DATABASE_URL].get("valueFrom", {}).get("secretKeyRef", {})
             if (source.get("name"), source.get("key")) != (f"{name}-app", "uri"):
                 problems.append(f"{called(thing)}: the operator makes Secret {name}-app with key uri")
+        source = variables.get(ENCRYPTION_KEYS, {}).get("valueFrom", {}).get("secretKeyRef", {})
+        if (source.get("name") == "bookstream-keys") != (role(thing) in NEEDS_KEYS):
+            problems.append(f"{called(thing)}: {ENCRYPTION_KEYS} is missing, or not needed")
         if not any("bookstream-settings" in each["configMapRef"]["name"] for each in container.get("envFrom", ())):
             problems.append(f"{called(thing)}: has no settings")
     return problems
