@@ -25,6 +25,7 @@ class TcpProxy:
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._closing: set[asyncio.StreamWriter] = set()
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._delay = 0.0
@@ -60,6 +61,10 @@ class TcpProxy:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in self._closing:
+            # What nobody reads any more is never flushed.
+            writer.transport.abort()
+        await asyncio.sleep(0)
 
     def cut(self) -> None:
         """Reset every open connection on both sides."""
@@ -109,6 +114,7 @@ class TcpProxy:
                 both.create_task(self._pump(target_reader, writer))
         finally:
             self._writers -= pair
+            self._closing |= pair
             for side in pair:
                 side.close()
 
