@@ -16,13 +16,15 @@ from service.backoff import Backoff
 from service.relay.holds import Lane
 from service.relay.producer import Producer
 from service.relay.publish import Publisher
-from service.relay.survey import append_times
+from service.relay.survey import append_times, sampled_traceparents
+from service.relay.sweep import Sweeper
 from service.relay.window import Row, Window
 from service.store.lease import HEARTBEAT_SECONDS, LOST, Lease, held_lease, wait_for_event
 from service.telemetry.lookout import Lookout
 from service.telemetry.meters import Meters
 from service.telemetry.names import EVENT_LATENCY, RELAY_PUBLISHED
 from service.telemetry.pulse import Pulse
+from service.telemetry.traces import Traces
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +79,7 @@ class Relay:
         idempotent: bool = True,
         shard: int = 0,
         meters: Meters | None = None,
+        traces: Traces | None = None,
     ) -> None:
         self.health = RelayHealth()
         self._database_url = database_url
@@ -89,8 +92,10 @@ class Relay:
         self._some = TopicPartition(prefix + BOOKING_EVENTS, 0)
         self._producer = Producer(options, idempotent=idempotent, waiting=self.health.pulse.beat)
         self._publisher = Publisher(self._producer, prefix, self._give_up, self.health.pulse.beat)
+        self._sweeper = Sweeper(database_url)
         self._meters = meters or Meters()
         self._meters.expect(EVENT_LATENCY)
+        self._traces = traces
 
     async def run(self) -> None:
         """Relay until `stop` is called; outages of PostgreSQL and of Kafka are waited for."""
@@ -117,6 +122,7 @@ class Relay:
                     self.health.low = 0
         finally:
             since_stop = time.monotonic() - self._stopped_at if self._stopping.is_set() else 0.0
+            await self._sweeper.stop()
             await self._lookout.close()
             await self._producer.stop(max(1.0, _STOP_SECONDS - since_stop))
 
@@ -142,10 +148,12 @@ class Relay:
             page = await window.read(holds.due())
             self.health.low = holds.first(window.at)
             self._backoff.reset()
+            began = time.monotonic()
             outcome = await self._publisher.publish(page, lease)
             if outcome.confirmed:
                 await window.delete(outcome.confirmed)
-                self._count(page.rows, outcome.confirmed)
+                self._sweeper.note(len(outcome.confirmed))
+                self._count(page.rows, outcome.confirmed, began)
             self._tell(outcome.problems)
             if self._producer.broken:
                 await self._alive(lease, self._producer.replace())
@@ -158,14 +166,17 @@ class Relay:
             await wait_for_event(self._wake, idle)
             idle = min(idle * 2, _IDLE_SECONDS)
 
-    def _count(self, rows: Sequence[Row], confirmed: Sequence[int]) -> None:
+    def _count(self, rows: Sequence[Row], confirmed: Sequence[int], began: float) -> None:
         self.health.published += len(confirmed)
         done = frozenset(confirmed)
         published = rows if len(done) == len(rows) else [row for row in rows if row.seq in done]
-        for topic, count in Counter([row.topic for row in published]).items():
+        topics = Counter([row.topic for row in published])
+        for topic, count in topics.items():
             self._meters.add(RELAY_PUBLISHED, count, topic)
         now = time.time()
         self._meters.observe(EVENT_LATENCY, [max(0.0, now - appended) for appended in append_times(published)])
+        if self._traces is not None:
+            self._traces.sent(began, topics, sampled_traceparents(published))
 
     def _tell(self, problems: Mapping[Lane, str]) -> None:
         for lane, problem in problems.items():

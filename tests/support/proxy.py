@@ -25,7 +25,7 @@ class TcpProxy:
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
-        self._closing: set[asyncio.StreamWriter] = set()
+        self._made: set[asyncio.StreamWriter] = set()
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._delay = 0.0
@@ -61,7 +61,7 @@ class TcpProxy:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for writer in self._closing:
+        for writer in self._made:
             # What nobody reads any more is never flushed.
             writer.transport.abort()
         await asyncio.sleep(0)
@@ -92,6 +92,7 @@ class TcpProxy:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self._made.add(writer)
         try:
             await self._serve(reader, writer)
         finally:
@@ -107,6 +108,7 @@ class TcpProxy:
             _reset(writer)
             return
         pair = {writer, target_writer}
+        self._made.add(target_writer)
         self._writers |= pair
         try:
             async with asyncio.TaskGroup() as both:
@@ -114,7 +116,6 @@ class TcpProxy:
                 both.create_task(self._pump(target_reader, writer))
         finally:
             self._writers -= pair
-            self._closing |= pair
             for side in pair:
                 side.close()
 
