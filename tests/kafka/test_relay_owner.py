@@ -162,7 +162,7 @@ async def test_a_half_open_owner_is_replaced_and_keeps_still(
 async def test_a_frozen_relay_and_a_frozen_clock_are_replaced(
     kafka: str, topic_prefix: str, database_url: str, pool: Pool, tmp_path: Path
 ) -> None:
-    """Processes that are stopped in the midst of their work lose it to others in seconds; woken up, they harm nothing."""
+    """Processes that are stopped in mid-work lose it to others in seconds; woken up, they harm nothing."""
     broker = Broker(kafka, topic_prefix)
     await broker.make_topics()
     first, second = (Service(environment(broker, database_url), tmp_path, "relay,clock") for _ in range(2))
