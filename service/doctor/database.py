@@ -23,6 +23,10 @@ NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "timer": _ALL,
     "outbox": ("SELECT", "INSERT", "DELETE"),
     "resync": ("SELECT", "INSERT", "UPDATE"),
+    "client": ("SELECT",),
+    "client_secret": ("SELECT",),
+    "client_usage": _ALL,
+    "sealing_key": ("SELECT", "INSERT"),
     "schema_migration": ("SELECT",),
     "graph_revision": ("SELECT",),
 }
