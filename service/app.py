@@ -22,6 +22,7 @@ from service.consume.quiet import quieten
 from service.errors import SchemaMismatch
 from service.graphs.loader import load_graphs
 from service.handle.batch import BatchTransaction
+from service.links.keys import LinkKeys
 from service.parts import Parts
 from service.relay.relay import Relay
 from service.settings import Settings, refuse_what_is_not_there
@@ -90,6 +91,7 @@ def _consumer(settings: Settings, pool: "asyncpg.Pool[Any]", meters: Meters, wak
         clock=lambda: datetime.now(UTC),
         meters=meters,
         pulse=pulse,
+        link_keys=LinkKeys(settings.master_keys),
     )
     return Consumer(
         bootstrap=settings.kafka_bootstrap,

@@ -24,6 +24,10 @@ NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "outbox": ("SELECT", "INSERT", "DELETE"),
     "link_key": ("SELECT", "INSERT"),
     "resync": ("SELECT", "INSERT", "UPDATE"),
+    "client": ("SELECT",),
+    "client_secret": ("SELECT",),
+    "client_usage": _ALL,
+    "sealing_key": ("SELECT", "INSERT"),
     "schema_migration": ("SELECT",),
     "graph_revision": ("SELECT",),
 }

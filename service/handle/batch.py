@@ -47,13 +47,14 @@ class BatchTransaction:
         clock: Callable[[], datetime],
         meters: Meters | None = None,
         pulse: Pulse | None = None,
+        link_keys: LinkKeys | None = None,
     ) -> None:
-        """`meters` count what is committed; `pulse` beats at every step."""
+        """`meters` count what is committed; `pulse` beats at every step; `link_keys` sign action links."""
         self._pool = pool
         self._graphs = graphs
         self._reply_topics = reply_topics
         self._clock = clock
-        self._link_keys = LinkKeys()
+        self._link_keys = link_keys or LinkKeys()
         self._answers = Answers(graphs, CURRENT_EPOCH, self._link_keys)
         self._meters = meters or Meters()
         self._pulse = pulse or Pulse()

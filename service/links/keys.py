@@ -7,7 +7,7 @@ the clock, so that a command that is applied again after a restore gives the sam
 
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -15,6 +15,7 @@ from typing import Any, Final
 import asyncpg
 
 from service.links.store import load_keys
+from service.trust.sealing import Sealer, load_sealer
 
 REFRESH_SECONDS: Final = 5.0
 
@@ -36,18 +37,26 @@ class Keyring:
 class LinkKeys:
     """The keyring of this process, looked up again every few seconds; use it from one event loop."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock` counts seconds."""
+    def __init__(self, environment_keys: Sequence[bytes] = (), clock: Callable[[], float] = time.monotonic) -> None:
+        """`environment_keys` open what seals them in the database; `clock` counts seconds."""
         self.ring = Keyring()
+        self._environment_keys = environment_keys
+        self._sealer: Sealer | None = None
         self._clock = clock
         self._looked_at: float | None = None
 
     async def refresh(self, pool: "asyncpg.Pool[Any]") -> None:
-        """Looks the keys up where they are older than that; raises what the database raises."""
+        """Looks the keys up where they are older than that.
+
+        Raises what the database raises, SettingsError where the environment lacks the key that opens them.
+        """
         now = self._clock()
         if self._looked_at is not None and now - self._looked_at < REFRESH_SECONDS:
             return
-        keys = sorted(await load_keys(pool), key=lambda key: (key.begins_at, key.key_id))
+        async with pool.acquire() as connection:
+            if self._sealer is None:
+                self._sealer = await load_sealer(connection, self._environment_keys)
+            keys = sorted(await load_keys(connection, self._sealer), key=lambda key: (key.begins_at, key.key_id))
         self.ring = Keyring(
             {key.key_id: key.secret for key in keys},
             tuple(key.begins_at for key in keys),

@@ -16,8 +16,10 @@ from tests.deploy.rendered import COMPONENT, Object, Rendered, called, pod_label
 
 DATABASE_URL: Final = "BOOKSTREAM_DATABASE_URL"
 VARIABLES: Final = frozenset(f"BOOKSTREAM_{name.upper()}" for name in Settings.model_fields)
-# A Secret holds the one, and the other has no value that means none.
-NOT_IN_THE_MAP: Final = frozenset({DATABASE_URL, "BOOKSTREAM_GRAPHS_DIR"})
+ENCRYPTION_KEYS: Final = "BOOKSTREAM_ENCRYPTION_KEYS"
+# Secrets hold the first two, and the other has no value that means none.
+NOT_IN_THE_MAP: Final = frozenset({DATABASE_URL, ENCRYPTION_KEYS, "BOOKSTREAM_GRAPHS_DIR"})
+NEEDS_KEYS: Final = frozenset({"worker", "migrate"})
 NEEDS_POSTGRES: Final = frozenset({"worker", "relay", "clock", "migrate"})
 NEEDS_KAFKA: Final = frozenset({"worker", "relay", "topics-check"})
 _BOOTSTRAP: Final = re.compile(r"(?P<cluster>[a-z0-9-]+)-kafka-bootstrap\.(?P<namespace>[a-z0-9-]+)\.svc:(?P<port>\d+)")
@@ -80,6 +82,9 @@ def environment(rendered: Rendered) -> list[str]:
             source = variables[DATABASE_URL].get("valueFrom", {}).get("secretKeyRef", {})
             if (source.get("name"), source.get("key")) != (f"{name}-app", "uri"):
                 problems.append(f"{called(thing)}: the operator makes Secret {name}-app with key uri")
+        source = variables.get(ENCRYPTION_KEYS, {}).get("valueFrom", {}).get("secretKeyRef", {})
+        if (source.get("name") == "bookstream-keys") != (role(thing) in NEEDS_KEYS):
+            problems.append(f"{called(thing)}: {ENCRYPTION_KEYS} is missing, or not needed")
         if not any("bookstream-settings" in each["configMapRef"]["name"] for each in container.get("envFrom", ())):
             problems.append(f"{called(thing)}: has no settings")
     return problems

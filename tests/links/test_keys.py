@@ -7,6 +7,7 @@ import pytest
 
 from service.links.keys import REFRESH_SECONDS, Keyring, LinkKeys
 from service.links.store import NOTICE, SECRET_BYTES, list_keys, revoke, rotate
+from service.trust.sealing import load_sealer
 from tests.handle.harness import Pool
 
 NOON = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)
@@ -26,6 +27,7 @@ class Clock:
         self.seconds = 100.0
 
     def __call__(self) -> float:
+        """What the time is."""
         return self.seconds
 
 
@@ -51,14 +53,15 @@ async def test_the_first_key(pool: Pool) -> None:
     made = await asyncio.gather(*(refreshed(pool) for _ in range(6)))
     assert len({tuple(keys.ring.secrets.items()) for keys in made}) == 1
     assert [len(secret) for secret in made[0].ring.secrets.values()] == [SECRET_BYTES]
-    assert await pool.fetchval("SELECT count(*) FROM link_key") == 1
+    ((sealed,),) = await pool.fetch("SELECT sealed FROM link_key")
+    assert made[0].ring.secrets[1] not in sealed
 
 
 async def test_a_rotation(pool: Pool) -> None:
     """A new key is known before it begins, and the old one goes on to prove what it signed."""
     before = (await refreshed(pool)).ring
     async with pool.acquire() as connection:
-        added = await rotate(connection)
+        added = await rotate(connection, await load_sealer(connection, ()))
     after = (await refreshed(pool)).ring
     assert after.secrets.items() > before.secrets.items()
     assert timedelta() < added.begins_at - datetime.now(UTC) <= NOTICE
@@ -73,7 +76,7 @@ async def test_rotations_at_once(pool: Pool) -> None:
 
     async def one() -> int:
         async with pool.acquire() as connection:
-            return (await rotate(connection)).key_id
+            return (await rotate(connection, await load_sealer(connection, ()))).key_id
 
     assert sorted(await asyncio.gather(*(one() for _ in range(5)))) == [2, 3, 4, 5, 6]
 
@@ -81,10 +84,10 @@ async def test_rotations_at_once(pool: Pool) -> None:
 async def test_keys_are_looked_up_now_and_then(pool: Pool) -> None:
     """A process asks again after some seconds, and not before."""
     clock = Clock()
-    keys = LinkKeys(clock)
+    keys = LinkKeys(clock=clock)
     await keys.refresh(pool)
     async with pool.acquire() as connection:
-        await rotate(connection)
+        await rotate(connection, await load_sealer(connection, ()))
     clock.seconds += REFRESH_SECONDS - 0.001
     await keys.refresh(pool)
     assert set(keys.ring.secrets) == {1}
@@ -97,7 +100,7 @@ async def test_a_revocation(pool: Pool) -> None:
     """A revoked key is gone with its secret, and can't be used to sign or to prove; the others stay."""
     await refreshed(pool)
     async with pool.acquire() as connection:
-        second = await rotate(connection)
+        second = await rotate(connection, await load_sealer(connection, ()))
         assert await revoke(connection, 1) is None
         await connection.execute("UPDATE link_key SET begins_at = now() WHERE key_id = 2")
         gone = await revoke(connection, 1)
@@ -107,7 +110,7 @@ async def test_a_revocation(pool: Pool) -> None:
         assert await revoke(connection, second.key_id) is None
         assert await revoke(connection, 99) is None
         assert [(key.key_id, key.revoked_at is None) for key in await list_keys(connection)] == [(1, False), (2, True)]
-    assert await pool.fetchval("SELECT secret FROM link_key WHERE key_id = 1") == b""
+    assert await pool.fetchval("SELECT sealed FROM link_key WHERE key_id = 1") == b""
     ring = (await refreshed(pool)).ring
     assert set(ring.secrets) == {2}
     assert ring.signing(NOON)[0] == 2
