@@ -16,6 +16,7 @@ from service.backoff import Backoff
 from service.relay.producer import Producer
 from service.relay.publish import Lane, Publisher
 from service.relay.survey import append_times
+from service.relay.sweep import Sweeper
 from service.relay.window import Row, Window
 from service.store.lease import HEARTBEAT_SECONDS, LOST, Lease, held_lease, wait_for_event
 from service.telemetry.lookout import Lookout
@@ -87,6 +88,7 @@ class Relay:
         self._some = TopicPartition(prefix + BOOKING_EVENTS, 0)
         self._producer = Producer(options, idempotent=idempotent, waiting=self.health.pulse.beat)
         self._publisher = Publisher(self._producer, prefix, self._give_up, self.health.pulse.beat)
+        self._sweeper = Sweeper(database_url)
         self._meters = meters or Meters()
         self._meters.expect(EVENT_LATENCY)
 
@@ -113,6 +115,7 @@ class Relay:
                     self.health.low = 0
         finally:
             since_stop = time.monotonic() - self._stopped_at if self._stopping.is_set() else 0.0
+            await self._sweeper.stop()
             await self._lookout.close()
             await self._producer.stop(max(1.0, _STOP_SECONDS - since_stop))
 
@@ -144,6 +147,7 @@ class Relay:
             outcome = await self._publisher.publish(rows, lease)
             if outcome.confirmed:
                 await window.delete(outcome.confirmed)
+                self._sweeper.note(len(outcome.confirmed))
                 self._count(rows, outcome.confirmed)
             self._tell(outcome.problems)
             if outcome.failed:
