@@ -18,6 +18,7 @@ from service.handle.attempt import Attempt
 from service.handle.decided import Decided
 from service.handle.progress import move_progress
 from service.handle.tally import Tally, expect, tell
+from service.handle.traced import spans_of
 from service.links.keys import LinkKeys
 from service.outbox.append import append
 from service.outbox.dead_letter import dead_letter_row
@@ -27,6 +28,7 @@ from service.store.pool import OUTAGE_ERRORS, RACE_ERRORS
 from service.telemetry.meters import Meters
 from service.telemetry.names import BATCH_RETRIES
 from service.telemetry.pulse import Pulse
+from service.telemetry.traces import Traces
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +49,10 @@ class BatchTransaction:
         clock: Callable[[], datetime],
         meters: Meters | None = None,
         pulse: Pulse | None = None,
+        traces: Traces | None = None,
         link_keys: LinkKeys | None = None,
     ) -> None:
-        """`meters` count what is committed; `pulse` beats at every step; `link_keys` sign action links."""
+        """`meters` count what is committed, `traces` tell of it; `pulse` beats at each step; `link_keys` sign links."""
         self._pool = pool
         self._graphs = graphs
         self._reply_topics = reply_topics
@@ -58,6 +61,7 @@ class BatchTransaction:
         self._answers = Answers(graphs, CURRENT_EPOCH, self._link_keys)
         self._meters = meters or Meters()
         self._pulse = pulse or Pulse()
+        self._traces = traces
         expect(self._meters)
 
     async def __call__(self, records: Sequence[Record], spans: Sequence[Span]) -> None:
@@ -72,6 +76,7 @@ class BatchTransaction:
         for _ in range(RACES):
             tally = Tally(self._pulse)
             tally.steps["decode"] = decoding.steps["decode"]
+            tally.laps += decoding.laps
             try:
                 decided = await self._transact(commands, letters, spans, tally)
             except RACE_ERRORS as error:
@@ -85,6 +90,8 @@ class BatchTransaction:
                 raise
             else:
                 tell(self._meters, tally, decided, letters, self._clock().timestamp())
+                if self._traces is not None:
+                    self._traces.batch(tally.laps, len(records), spans_of(decided))
                 return
         raise StoreUnavailable("the batch met other transactions again and again")
 
