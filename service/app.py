@@ -32,7 +32,7 @@ from service.store.pool import OUTAGE_ERRORS, make_pool
 from service.telemetry.probes import probe_server
 from service.telemetry.pulse import Pulse
 from service.telemetry.traces import open_traces
-from service.topics import COMMAND_TOPICS
+from service.topics import CONSUMED_TOPICS
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ def _consumer(settings: Settings, parts: Parts, wake: Callable[[], None]) -> Con
         bootstrap=settings.kafka_bootstrap,
         pool=parts.pool,
         transaction=transaction,
-        topics=COMMAND_TOPICS,
+        topics=CONSUMED_TOPICS,
         group_id=settings.group_id,
         prefix=settings.topic_prefix,
         wake=wake,

@@ -1,8 +1,6 @@
 """Decodes one record, step by step in the order of the contract's guards."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -18,13 +16,11 @@ from service.domain.commands import Context
 from service.domain.link import Link
 from service.domain.model import Fault, Kind, Reason, Refused
 from service.received import DeadLetter, Envelope, Question, Received
-from service.record import Record
+from service.record import Record, append_time
 
 MAX_VALUE_BYTES = 256 * 1024
 MAX_FAULTS = 100
 NO_SECRETS: Mapping[int, bytes] = MappingProxyType({})
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-LATEST_MS = 253_402_300_799_999
 TOPIC_OF: Mapping[str, str] = {"booking": "booking-commands", "visit": "visit-commands"}
 
 
@@ -130,9 +126,3 @@ def _all_faults(refusals: Sequence[Refused]) -> Refused:
     reasons = {refused.reason for refused in refusals}
     faults = tuple(fault for refused in refusals for fault in refused.faults)
     return Refused(reasons.pop() if len(reasons) == 1 else Reason.INVALID_FIELD, faults[:MAX_FAULTS])
-
-
-@lru_cache(maxsize=1024)
-def append_time(milliseconds: int) -> datetime:
-    """Gives the time at which the broker appended a record; one outside the calendar is the nearest within it."""
-    return EPOCH + timedelta(milliseconds=min(max(milliseconds, 0), LATEST_MS))

@@ -10,6 +10,7 @@ from typing import Final
 import asyncpg
 
 from service.decode.record import decode
+from service.decode.replay import as_at_first
 from service.domain.graph import Graph
 from service.domain.instants import instant_text
 from service.errors import PartitionLost, StoreUnavailable
@@ -117,11 +118,14 @@ class BatchTransaction:
 
     def _decode(self, record: Record) -> Received | DeadLetter:
         """A record that breaks the decoder is a dead letter of its own; its neighbours go on."""
+        first = as_at_first(record)
+        if isinstance(first, DeadLetter):
+            return first
         try:
-            return decode(record, self._reply_topics, self._link_keys.ring.secrets)
+            return decode(first, self._reply_topics, self._link_keys.ring.secrets)
         except Exception as error:
             log.exception("decoding %s/%d/%d failed", record.topic, record.partition, record.offset)
-            return DeadLetter(record, "internal_error", f"{type(error).__name__}: the record broke the decoder")
+            return DeadLetter(first, "internal_error", f"{type(error).__name__}: the record broke the decoder")
 
     async def _transact(
         self, commands: Sequence[Received], letters: Sequence[DeadLetter], spans: Sequence[Span], tally: Tally

@@ -120,12 +120,11 @@ class Producer:
 
     def _make(self) -> AIOKafkaProducer:
         return AIOKafkaProducer(
-            client_id="bookstream-relay",
             acks="all",
             enable_idempotence=self._idempotent,
             max_batch_size=MAX_BATCH_BYTES,
             max_request_size=MAX_BATCH_BYTES,
-            **self._options,
+            **{"client_id": "bookstream-relay", **self._options},
         )
 
 
