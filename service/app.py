@@ -22,6 +22,7 @@ from service.consume.quiet import quieten
 from service.errors import SchemaMismatch
 from service.graphs.loader import load_graphs
 from service.handle.batch import BatchTransaction
+from service.links.keys import LinkKeys
 from service.parts import Parts
 from service.relay.relay import Relay
 from service.settings import Settings, refuse_what_is_not_there
@@ -93,6 +94,7 @@ def _consumer(settings: Settings, parts: Parts, wake: Callable[[], None]) -> Con
         meters=parts.meters,
         pulse=pulse,
         traces=parts.traces,
+        link_keys=LinkKeys(settings.master_keys),
     )
     return Consumer(
         bootstrap=settings.kafka_bootstrap,
