@@ -23,6 +23,7 @@ from service.crew import Crew, Seat
 from service.errors import SchemaMismatch
 from service.graphs.loader import load_graphs
 from service.handle.batch import BatchTransaction
+from service.links.keys import LinkKeys
 from service.parts import Parts
 from service.relay.relay import Relay
 from service.settings import Settings, refuse_what_is_not_there
@@ -31,7 +32,7 @@ from service.store.migrate import check
 from service.store.pool import OUTAGE_ERRORS, make_pool
 from service.telemetry.pulse import Pulse
 from service.telemetry.traces import open_traces
-from service.topics import COMMAND_TOPICS
+from service.topics import CONSUMED_TOPICS
 
 log = logging.getLogger(__name__)
 
@@ -102,12 +103,13 @@ def _consumer(settings: Settings, parts: Parts, wake: Callable[[], None]) -> Con
         meters=parts.meters,
         pulse=pulse,
         traces=parts.traces,
+        link_keys=LinkKeys(settings.master_keys),
     )
     return Consumer(
         bootstrap=settings.kafka_bootstrap,
         pool=parts.pool,
         transaction=transaction,
-        topics=COMMAND_TOPICS,
+        topics=CONSUMED_TOPICS,
         group_id=settings.group_id,
         prefix=settings.topic_prefix,
         wake=wake,
