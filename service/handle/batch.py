@@ -34,6 +34,8 @@ from service.telemetry.traces import Traces
 log = logging.getLogger(__name__)
 
 RACES: Final = 5
+# For so many batches after a repeat the inbox is asked before anything is decided.
+WARY_BATCHES: Final = 100
 LONGEST_TURN: Final = 0.05
 CURRENT_EPOCH: Final = 0
 
@@ -63,6 +65,7 @@ class BatchTransaction:
         self._meters = meters or Meters()
         self._pulse = pulse or Pulse()
         self._traces = traces
+        self._wary = 0
         expect(self._meters)
 
     async def __call__(self, records: Sequence[Record], spans: Sequence[Span]) -> None:
@@ -138,7 +141,9 @@ class BatchTransaction:
             tally.lap("progress")
             # 3. [dedupe -> load -> decide -> save where version = expected -> outbox]
             if commands:
-                decided = await Attempt(connection, self._graphs, self._answers, now, tally).apply(commands)
+                attempt = Attempt(connection, self._graphs, self._answers, now, tally, wary=self._wary > 0)
+                decided = await attempt.apply(commands)
+                self._wary = WARY_BATCHES if attempt.wary else max(0, self._wary - 1)
             # 4. what is no command -> outbox
             await append(connection, [dead_letter_row(letter, instant_text(now)) for letter in letters])
             tally.lap("outbox")
