@@ -7,7 +7,8 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +19,7 @@ EXIT_CODE: Final = 1
 
 
 class Watchdog:
-    """A thread that asks the event loop for a judgement every second.
+    """A thread that asks the event loop for a judgement every second; use as an asynchronous context manager.
 
     It counts its own rounds instead of the time, since a process that was frozen is none that is stuck. What holds the
     interpreter itself stops this thread too; then nothing answers the platform's probe any more.
@@ -42,14 +43,14 @@ class Watchdog:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
-    def start(self) -> None:
-        """Watch from now on."""
+    async def __aenter__(self) -> Self:
         self._thread.start()
+        return self
 
-    def stop(self) -> None:
-        """Watch no more."""
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stopping.set()
-        self._thread.join()
 
     def _watch(self) -> None:
         while not self._stopping.wait(self._tick):

@@ -19,12 +19,10 @@ def hang_for_ever():
     time.sleep(600)
 
 async def main(judge, then):
-    watchdog = Watchdog(asyncio.get_running_loop(), judge, stuck_seconds=2, tick_seconds=0.1)
-    watchdog.start()
-    await asyncio.sleep(0.3)
-    print("runs", flush=True)
-    await then()
-    watchdog.stop()
+    async with Watchdog(asyncio.get_running_loop(), judge, stuck_seconds=2, tick_seconds=0.1):
+        await asyncio.sleep(0.3)
+        print("runs", flush=True)
+        await then()
     print("ended well", flush=True)
 """
 BLOCKED = "async def then(): hang_for_ever()\nasyncio.run(main(list, then))"
@@ -35,7 +33,8 @@ FROZEN = (
 SERVICE = """
 import asyncio, time
 import service.app as app
-from service.cli.run import _run
+from service.cli.run import _work
+from service.crew import Crew
 from service.settings import load_settings
 
 def hang_for_ever():
@@ -43,7 +42,7 @@ def hang_for_ever():
 
 async def main():
     app.STUCK_SECONDS = 2
-    running = asyncio.create_task(_run(load_settings(), frozenset({"clock"})))
+    running = asyncio.create_task(_work(load_settings(), frozenset({"clock"}), Crew()))
     await asyncio.sleep(3)
     assert not running.done()
     hang_for_ever()
