@@ -119,7 +119,7 @@ class Topics:
         """How the cluster's topics differ from what is wanted; settings that the broker does not tell count as fine."""
         described = {each["topic"]: each["partitions"] for each in await self._admin.describe_topics()}
         present = [each for each in topics if each.name in described]
-        configs = await self._configs([each.name for each in present])
+        configs = await self.configs([each.name for each in present])
         differences = [
             Difference(each.name, "existence", "exists", None) for each in topics if each.name not in described
         ]
@@ -142,7 +142,8 @@ class Topics:
             ]
         return differences
 
-    async def _configs(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    async def configs(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
+        """The settings of topics that exist, as far as the cluster tells them."""
         if not names:
             return {}
         resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
