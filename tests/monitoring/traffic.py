@@ -1,5 +1,6 @@
 """Commands that make every counter of the service move."""
 
+import asyncio
 from collections.abc import Iterator
 from itertools import count
 from typing import Any, Final
@@ -88,8 +89,9 @@ async def _blocked(connection: "asyncpg.Connection[asyncpg.Record]", but: list[i
     return pid
 
 
-async def keep_going(stage: Stage) -> None:
-    """Sends one wave after the other; to be cancelled. Rates need traffic for as long as somebody looks at them."""
-    for number in count():
-        await wave(stage, number)
+async def keep_going(stage: Stage, enough: asyncio.Event) -> None:
+    """Sends one wave after the other: rates need traffic for as long as somebody looks at them."""
+    numbers = count()
+    while not enough.is_set():
+        await wave(stage, next(numbers))
         await stage.settle()
