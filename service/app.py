@@ -24,7 +24,7 @@ from service.graphs.loader import load_graphs
 from service.handle.batch import BatchTransaction
 from service.parts import Parts
 from service.relay.relay import Relay
-from service.settings import Settings, refuse_what_is_not_there
+from service.settings import Settings
 from service.store.lease import wait_for_event
 from service.store.migrate import check
 from service.store.pool import OUTAGE_ERRORS, make_pool
@@ -32,6 +32,8 @@ from service.telemetry.meters import Meters
 from service.telemetry.probes import probe_server
 from service.telemetry.pulse import Pulse
 from service.topics import COMMAND_TOPICS
+from service.trust.clients import Clients
+from service.trust.sealing import load_sealer
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +62,6 @@ class Application(FastStream):
 
 def build_app(settings: Settings, roles: frozenset[str]) -> tuple[FastStream, Parts]:
     """Wires the roles into a FastStream application; call it inside the loop. Raises SettingsError."""
-    refuse_what_is_not_there(settings)
     database_url = settings.database_url.get_secret_value()
     pool = make_pool(database_url)
     parts, wake = Parts(pool), asyncio.Event()
@@ -83,11 +84,15 @@ def build_app(settings: Settings, roles: frozenset[str]) -> tuple[FastStream, Pa
 
 def _consumer(settings: Settings, pool: "asyncpg.Pool[Any]", meters: Meters, wake: Callable[[], None]) -> Consumer:
     pulse = Pulse()
+    signed = settings.signing == "required"
+    if not signed:
+        log.warning("BOOKSTREAM_SIGNING=off: whoever can write to the command topics is believed; for local work only")
     transaction = BatchTransaction(
         pool,
         load_graphs(settings.graphs_dir),
         reply_topics=settings.reply_topics,
         clock=lambda: datetime.now(UTC),
+        clients=Clients(settings.master_keys) if signed else None,
         meters=meters,
         pulse=pulse,
     )
@@ -99,6 +104,7 @@ def _consumer(settings: Settings, pool: "asyncpg.Pool[Any]", meters: Meters, wak
         group_id=settings.group_id,
         prefix=settings.topic_prefix,
         wake=wake,
+        append_time=signed,
         meters=meters,
         pulse=pulse,
     )
@@ -120,6 +126,7 @@ def _application(settings: Settings, parts: Parts) -> FastStream:
         try:
             async with parts.pool:
                 if await _schema_is_there(settings, leaving):
+                    await _keys_are_there(settings, parts)
                     _start_loops(parts)
                 try:
                     yield
@@ -162,6 +169,13 @@ async def _schema_is_there(settings: Settings, leaving: asyncio.Event) -> bool:
             raise SchemaMismatch(f"the database lacks {', '.join(missing)}; run `bookstream migrate` first")
         return True
     return False
+
+
+async def _keys_are_there(settings: Settings, parts: Parts) -> None:
+    """Raises SettingsError when the secrets of clients can't be opened with the keys that are set."""
+    if settings.signing == "required" and parts.consumer is not None:
+        async with parts.pool.acquire() as connection:
+            await load_sealer(connection, settings.master_keys)
 
 
 def _start_loops(parts: Parts) -> None:

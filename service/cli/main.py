@@ -18,6 +18,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "topics": "Creates missing topics and compares the rest with what is wanted.",
         "send": "Publishes commands from a file or standard input and waits for outcomes.",
         "tail": "Follows events, results and dead letters.",
+        "client": "Integrators and their keys: adds, lists, switches off, rotates, limits.",
         "show": "A booking, visit or location as it stands, and what can be done with it.",
         "doctor": "Looks for what keeps the service from its work, and says what helps.",
         "resync": "Publishes snapshots of bookings and visits for consumers that start late.",

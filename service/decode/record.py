@@ -6,26 +6,29 @@ from functools import lru_cache
 from typing import Any
 
 from schemas.commands import COMMANDS
-from service.decode.authenticate import authenticate, is_internal
-from service.decode.body import aggregate_named, not_built_yet, read_body, to_command, usable_id
+from service.decode.authenticate import Sender, account_of, authenticate, is_internal, lacks_scope
+from service.decode.body import aggregate_named, not_built_yet, read_body, to_command
 from service.decode.envelope import open_envelope
 from service.decode.fingerprint import command_key, content_hash
 from service.decode.headers import read_headers
+from service.decode.signature import Directory
 from service.domain.commands import Context
 from service.domain.model import Fault, Kind, Reason, Refused
-from service.received import DeadLetter, Envelope, Question, Received
+from service.received import NO_ACCOUNT, DeadLetter, Envelope, Question, Received
 from service.record import Record
 
 MAX_VALUE_BYTES = 256 * 1024
 MAX_FAULTS = 100
-NO_ACCOUNT = ""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST_MS = 253_402_300_799_999
 TOPIC_OF: Mapping[str, str] = {"booking": "booking-commands", "visit": "visit-commands"}
 
 
-def decode(record: Record, reply_topics: frozenset[str]) -> Received | DeadLetter:
-    """Tells what a record asks; what is no command at all becomes a dead letter, what is wrong otherwise a refusal."""
+def decode(record: Record, reply_topics: frozenset[str], clients: Directory | None = None) -> Received | DeadLetter:
+    """Tells what a record asks; what is no command at all becomes a dead letter, what is wrong otherwise a refusal.
+
+    With `clients`, whatever comes on the external channels has to be signed by one of them.
+    """
     # 1. small enough, and headers that are text
     if record.value is not None and len(record.value) > MAX_VALUE_BYTES:
         return DeadLetter(record, "value_too_large", f"{len(record.value)} bytes, at most {MAX_VALUE_BYTES} are taken")
@@ -45,23 +48,27 @@ def decode(record: Record, reply_topics: frozenset[str]) -> Received | DeadLette
     named = aggregate_named(envelope.type, data)
     if named is None:
         return DeadLetter(record, "no_aggregate_id", "the data name no aggregate by a usable id")
-    # 4. from whom, and what exactly
+    # 4. from whom
     kind, aggregate_id = named
-    return Received(
-        record,
-        envelope,
-        usable_id(data.get("account_id")) or NO_ACCOUNT,
-        kind,
-        aggregate_id,
-        command_key(envelope.source, envelope.id, internal=is_internal(record)),
-        content_hash(envelope.type, data),
-        _question(record, envelope, data, kind, aggregate_id),
-    )
+    command = command_key(envelope.source, envelope.id, internal=is_internal(record))
+    content = content_hash(envelope.type, data)
+    sender = authenticate(record, headers, envelope, clients)
+    if isinstance(sender, Refused):
+        return Received(record, envelope, NO_ACCOUNT, kind, aggregate_id, command, content, sender)
+    # 5. what exactly
+    account_id = account_of(sender, data)
+    if sender.client is not None:
+        data.setdefault("account_id", account_id)
+    question = _question(record, envelope, data, (account_id, kind, aggregate_id), sender)
+    return Received(record, envelope, account_id, kind, aggregate_id, command, content, question, sender.client)
 
 
 def _question(
-    record: Record, envelope: Envelope, data: dict[str, Any], kind: Kind, aggregate_id: str
+    record: Record, envelope: Envelope, data: dict[str, Any], key: tuple[str, Kind, str], sender: Sender
 ) -> Question | Refused:
+    account_id, kind, aggregate_id = key
+    if lacks_scope(sender, kind):
+        return Refused(Reason.SCOPE_DENIED)
     channel = None if is_internal(record) else _wrong_channel(record, envelope, kind)
     if channel and channel.reason is Reason.ACTOR_NOT_ALLOWED:
         return channel
@@ -75,9 +82,7 @@ def _question(
         return _all_faults(refusals)
     if unbuilt := not_built_yet(body):
         return unbuilt
-    context = Context(
-        body.account_id, authenticate(record, envelope), append_time(record.timestamp), body.expected_version
-    )
+    context = Context(account_id, sender.actor, append_time(record.timestamp), body.expected_version)
     return Question(to_command(body), context, body.validate_only, body.reason)
 
 

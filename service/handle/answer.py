@@ -22,7 +22,11 @@ log = logging.getLogger(__name__)
 
 MAX_STATE_BYTES = 128 * 1024
 # A repeat of these is decided anew: the sender may have been let in, or the defect mended, meanwhile.
-NOT_REMEMBERED = frozenset({Reason.INVALID_SIGNATURE, Reason.INTERNAL_ERROR})
+UNAUTHENTICATED = frozenset(
+    {Reason.INVALID_API_KEY, Reason.API_CONFIG_INACTIVE, Reason.INVALID_SIGNATURE, Reason.STALE_SIGNATURE}
+)
+RATE_LIMITED = frozenset({Reason.BURST_LIMIT_EXCEEDED, Reason.DAILY_QUOTA_EXCEEDED})
+NOT_REMEMBERED = UNAUTHENTICATED | RATE_LIMITED | {Reason.INTERNAL_ERROR}
 ROOTS = {"create-booking": "/booking", "create-visit": "/visit", "configure-location": "/settings"}
 
 

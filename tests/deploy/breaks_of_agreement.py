@@ -38,7 +38,7 @@ BREAKS: Final[Mapping[Check, list[tuple[str, Break]]]] = {
         ("BOOKSTREAM_GROUP_ID: is missing", drop("ConfigMap", "bookstream-settings", "data/BOOKSTREAM_GROUP_ID")),
         ("the service would not start", _setting("BOOKSTREAM_PARTITIONS", "twelve")),
         ("the service would not start", _setting("BOOKSTREAM_REPLY_TOPICS", "command-results")),
-        ("starts only with BOOKSTREAM_SIGNING=off", _setting("BOOKSTREAM_SIGNING", "required")),
+        ("whoever reaches Kafka would be believed", _setting("BOOKSTREAM_SIGNING", "off")),
         ("probes would not reach the service", _setting("BOOKSTREAM_HTTP_ADDRESS", "127.0.0.1:8080")),
         ("the service listens on 8081", _setting("BOOKSTREAM_HTTP_ADDRESS", "0.0.0.0:8081")),
         ("listens on 8080, not on [9090]", put(*WORKER, f"{_CONTAINER}/ports/0/containerPort", 9090)),
