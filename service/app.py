@@ -2,17 +2,17 @@
 
 FastStream is the application: it handles signals, starts and stops the broker's subscriber and calls the hooks here.
 Start: probes -> schema check -> relay and clock -> wait for Kafka -> subscriber. Stop: drain the batch -> subscriber ->
-relay (which publishes what was committed last) -> clock -> pool.
+relay (which publishes what was committed last) -> clock -> traces -> pool.
 """
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import asyncpg
 from faststream import FastStream
 from faststream.kafka import KafkaBroker
 
@@ -28,9 +28,9 @@ from service.settings import Settings
 from service.store.lease import wait_for_event
 from service.store.migrate import check
 from service.store.pool import OUTAGE_ERRORS, make_pool
-from service.telemetry.meters import Meters
 from service.telemetry.probes import probe_server
 from service.telemetry.pulse import Pulse
+from service.telemetry.traces import open_traces
 from service.topics import COMMAND_TOPICS
 from service.trust.clients import Clients
 from service.trust.sealing import load_sealer
@@ -64,7 +64,8 @@ def build_app(settings: Settings, roles: frozenset[str]) -> tuple[FastStream, Pa
     """Wires the roles into a FastStream application; call it inside the loop. Raises SettingsError."""
     database_url = settings.database_url.get_secret_value()
     pool = make_pool(database_url)
-    parts, wake = Parts(pool), asyncio.Event()
+    traces = open_traces(os.environ, settings.topic_prefix, settings.group_id)
+    parts, wake = Parts(pool, traces=traces), asyncio.Event()
     if "relay" in roles:
         parts.relay = Relay(
             database_url=database_url,
@@ -73,39 +74,41 @@ def build_app(settings: Settings, roles: frozenset[str]) -> tuple[FastStream, Pa
             prefix=settings.topic_prefix,
             idempotent=settings.kafka_idempotence,
             meters=parts.meters,
+            traces=traces,
         )
     if "clock" in roles:
         parts.clock = Clock(database_url=database_url, wake=wake.set, meters=parts.meters)
     if "worker" in roles:
-        parts.consumer = _consumer(settings, pool, parts.meters, wake.set)
+        parts.consumer = _consumer(settings, parts, wake.set)
     parts.watch()
     return _application(settings, parts), parts
 
 
-def _consumer(settings: Settings, pool: "asyncpg.Pool[Any]", meters: Meters, wake: Callable[[], None]) -> Consumer:
+def _consumer(settings: Settings, parts: Parts, wake: Callable[[], None]) -> Consumer:
     pulse = Pulse()
     signed = settings.signing == "required"
     if not signed:
         log.warning("BOOKSTREAM_SIGNING=off: whoever can write to the command topics is believed; for local work only")
     transaction = BatchTransaction(
-        pool,
+        parts.pool,
         load_graphs(settings.graphs_dir),
         reply_topics=settings.reply_topics,
         clock=lambda: datetime.now(UTC),
         clients=Clients(settings.master_keys) if signed else None,
-        meters=meters,
+        meters=parts.meters,
         pulse=pulse,
+        traces=parts.traces,
     )
     return Consumer(
         bootstrap=settings.kafka_bootstrap,
-        pool=pool,
+        pool=parts.pool,
         transaction=transaction,
         topics=COMMAND_TOPICS,
         group_id=settings.group_id,
         prefix=settings.topic_prefix,
         wake=wake,
         append_time=signed,
-        meters=meters,
+        meters=parts.meters,
         pulse=pulse,
     )
 
@@ -198,3 +201,5 @@ async def _stop_loops(parts: Parts) -> None:
         except TimeoutError:
             log.warning("the %s did not stop in time", task.get_name())
     await parts.end()
+    if parts.traces is not None:
+        await parts.traces.close()

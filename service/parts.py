@@ -20,6 +20,7 @@ from service.relay.survey import survey_outbox
 from service.telemetry import names
 from service.telemetry.meters import Meters, Reading
 from service.telemetry.pulse import Check
+from service.telemetry.traces import Traces
 
 # Longer than any single statement may take (60 s) or a connection may be tried for (40 s).
 STUCK_SECONDS: Final = 120.0
@@ -40,6 +41,7 @@ class Parts:
     consumer: Consumer | None = None
     relay: Relay | None = None
     clock: Clock | None = None
+    traces: Traces | None = None
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     surveys: list[Check] = field(default_factory=list)

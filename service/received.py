@@ -19,7 +19,10 @@ NOBODYS = "!"
 
 
 class Envelope(NamedTuple):
-    """The CloudEvents attributes of a command; `faults` are those that are wrong but leave it a command."""
+    """The CloudEvents attributes of a command; `faults` are those that are wrong but leave it a command.
+
+    `traceparent` is one that W3C calls valid, or none.
+    """
 
     id: str
     source: str

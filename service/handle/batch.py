@@ -20,6 +20,7 @@ from service.handle.limits import admit
 from service.handle.progress import move_progress
 from service.handle.strangers import Strangers, is_stranger
 from service.handle.tally import Tally, expect, tell
+from service.handle.traced import spans_of
 from service.outbox.append import append
 from service.outbox.dead_letter import dead_letter_row
 from service.received import DeadLetter, Received
@@ -28,6 +29,7 @@ from service.store.pool import OUTAGE_ERRORS, RACE_ERRORS
 from service.telemetry.meters import Meters
 from service.telemetry.names import BATCH_RETRIES, UNANSWERED
 from service.telemetry.pulse import Pulse
+from service.telemetry.traces import Traces
 from service.trust.clients import Clients, NotKnownYet
 
 log = logging.getLogger(__name__)
@@ -50,8 +52,12 @@ class BatchTransaction:
         clients: Clients | None = None,
         meters: Meters | None = None,
         pulse: Pulse | None = None,
+        traces: Traces | None = None,
     ) -> None:
-        """With `clients` commands have to be signed; `meters` count what is committed; `pulse` beats at every step."""
+        """With `clients` commands have to be signed.
+
+        `meters` count what is committed, `traces` tell of it; `pulse` beats at every step.
+        """
         self._pool = pool
         self._graphs = graphs
         self._reply_topics = reply_topics
@@ -61,6 +67,7 @@ class BatchTransaction:
         self._strangers = Strangers(self._answers)
         self._meters = meters or Meters()
         self._pulse = pulse or Pulse()
+        self._traces = traces
         expect(self._meters)
 
     async def __call__(self, records: Sequence[Record], spans: Sequence[Span]) -> None:
@@ -76,6 +83,7 @@ class BatchTransaction:
         for _ in range(RACES):
             tally = Tally(self._pulse)
             tally.steps["decode"] = decoding.steps["decode"]
+            tally.laps += decoding.laps
             try:
                 decided, refused = await self._transact(commands, strangers, letters, spans, tally)
             except RACE_ERRORS as error:
@@ -91,6 +99,8 @@ class BatchTransaction:
                 now = self._clock()
                 self._meters.add(UNANSWERED, self._strangers.given(refused, now))
                 tell(self._meters, tally, [*decided, *refused], letters, now.timestamp())
+                if self._traces is not None:
+                    self._traces.batch(tally.laps, len(records), spans_of(decided))
                 return
         raise StoreUnavailable("the batch met other transactions again and again")
 

@@ -9,6 +9,7 @@ from service.domain.actor import Actor
 from service.domain.graph import Graph
 from service.domain.model import Changed
 from service.outbox.row import Row, constant_headers, quoted, uuid5
+from service.outbox.trace import own_traceparent
 from service.received import Question, Received
 
 EPOCH_FACTOR = 10**16
@@ -77,8 +78,9 @@ def _headers(changed: Changed, cause: Cause) -> bytes:
     after, received, envelope = changed.after, cause.received, cause.received.envelope
     name = f"event/{after.account_id}/{after.kind}/{after.id}/{after.version}/".encode()
     causation, correlation = quoted(envelope.id), quoted(envelope.correlation)
-    trace = f',["{names.TRACEPARENT}",{quoted(envelope.traceparent)}]' if envelope.traceparent is not None else ""
-    # Ids, times and sequences hold nothing that JSON would escape.
+    traceparent = own_traceparent(received)
+    trace = "" if traceparent is None else f',["{names.TRACEPARENT}","{traceparent}"]'
+    # Ids, times, sequences and traces hold nothing that JSON would escape.
     return (
         f'[{CONSTANT[after.kind]},["{names.CE_ID}","{uuid5(name + received.command_key)}"],'
         f'["{names.CE_SUBJECT}","{after.id}"],["{names.CE_TIME}","{after.snapshot["updated_at"]}"],'

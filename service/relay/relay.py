@@ -15,13 +15,15 @@ from schemas.headers import BOOKING_EVENTS
 from service.backoff import Backoff
 from service.relay.producer import Producer
 from service.relay.publish import Lane, Publisher
-from service.relay.survey import append_times
+from service.relay.survey import append_times, sampled_traceparents
+from service.relay.sweep import Sweeper
 from service.relay.window import Row, Window
 from service.store.lease import HEARTBEAT_SECONDS, LOST, Lease, held_lease, wait_for_event
 from service.telemetry.lookout import Lookout
 from service.telemetry.meters import Meters
 from service.telemetry.names import EVENT_LATENCY, RELAY_PUBLISHED
 from service.telemetry.pulse import Pulse
+from service.telemetry.traces import Traces
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +77,7 @@ class Relay:
         idempotent: bool = True,
         shard: int = 0,
         meters: Meters | None = None,
+        traces: Traces | None = None,
     ) -> None:
         self.health = RelayHealth()
         self._database_url = database_url
@@ -87,8 +90,10 @@ class Relay:
         self._some = TopicPartition(prefix + BOOKING_EVENTS, 0)
         self._producer = Producer(options, idempotent=idempotent, waiting=self.health.pulse.beat)
         self._publisher = Publisher(self._producer, prefix, self._give_up, self.health.pulse.beat)
+        self._sweeper = Sweeper(database_url)
         self._meters = meters or Meters()
         self._meters.expect(EVENT_LATENCY)
+        self._traces = traces
 
     async def run(self) -> None:
         """Relay until `stop` is called; outages of PostgreSQL and of Kafka are waited for."""
@@ -113,6 +118,7 @@ class Relay:
                     self.health.low = 0
         finally:
             since_stop = time.monotonic() - self._stopped_at if self._stopping.is_set() else 0.0
+            await self._sweeper.stop()
             await self._lookout.close()
             await self._producer.stop(max(1.0, _STOP_SECONDS - since_stop))
 
@@ -141,10 +147,12 @@ class Relay:
                 idle = min(idle * 2, _IDLE_SECONDS)
                 continue
             idle = _BUSY_SECONDS
+            began = time.monotonic()
             outcome = await self._publisher.publish(rows, lease)
             if outcome.confirmed:
                 await window.delete(outcome.confirmed)
-                self._count(rows, outcome.confirmed)
+                self._sweeper.note(len(outcome.confirmed))
+                self._count(rows, outcome.confirmed, began)
             self._tell(outcome.problems)
             if outcome.failed:
                 await self._alive(lease, self._producer.replace())
@@ -154,14 +162,17 @@ class Relay:
             if not outcome.problems:
                 window.narrow()
 
-    def _count(self, rows: Sequence[Row], confirmed: Sequence[int]) -> None:
+    def _count(self, rows: Sequence[Row], confirmed: Sequence[int], began: float) -> None:
         self.health.published += len(confirmed)
         done = frozenset(confirmed)
         published = rows if len(done) == len(rows) else [row for row in rows if row.seq in done]
-        for topic, count in Counter([row.topic for row in published]).items():
+        topics = Counter([row.topic for row in published])
+        for topic, count in topics.items():
             self._meters.add(RELAY_PUBLISHED, count, topic)
         now = time.time()
         self._meters.observe(EVENT_LATENCY, [max(0.0, now - appended) for appended in append_times(published)])
+        if self._traces is not None:
+            self._traces.sent(began, topics, sampled_traceparents(published))
 
     def _tell(self, problems: Mapping[Lane, str]) -> None:
         for lane, problem in problems.items():

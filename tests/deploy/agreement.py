@@ -6,11 +6,16 @@ import re
 from typing import Any, Final
 from unittest import mock
 
+from opentelemetry import environment_variables as api
+from opentelemetry.sdk import environment_variables
+
 from service import app
 from service.cli.main import COMMANDS
 from service.consume import broker
+from service.errors import SettingsError
 from service.settings import Settings
 from service.store import pool
+from service.telemetry import traces
 from service.topics import COMMAND_TOPICS, wanted
 from tests.deploy.rendered import COMPONENT, Object, Rendered, called, pod_labels, pod_spec
 
@@ -20,6 +25,10 @@ ENCRYPTION_KEYS: Final = "BOOKSTREAM_ENCRYPTION_KEYS"
 # Secrets hold the first two, and the other has no value that means none.
 NOT_IN_THE_MAP: Final = frozenset({DATABASE_URL, ENCRYPTION_KEYS, "BOOKSTREAM_GRAPHS_DIR"})
 NEEDS_KEYS: Final = frozenset({"worker", "migrate"})
+# OpenTelemetry's own, which its SDK reads by itself.
+OF_TRACES: Final = frozenset(
+    name for known in (api, environment_variables) for name in vars(known) if name.startswith("OTEL_")
+)
 NEEDS_POSTGRES: Final = frozenset({"worker", "relay", "clock", "migrate"})
 NEEDS_KAFKA: Final = frozenset({"worker", "relay", "topics-check"})
 _BOOTSTRAP: Final = re.compile(r"(?P<cluster>[a-z0-9-]+)-kafka-bootstrap\.(?P<namespace>[a-z0-9-]+)\.svc:(?P<port>\d+)")
@@ -48,12 +57,13 @@ def role(workload: Object) -> str:
 def settings(rendered: Rendered) -> list[str]:
     """The ConfigMap has each setting of the service and nothing else, with values that the service takes."""
     found = set(rendered.settings())
-    problems = [f"{name}: no such setting" for name in sorted(found - VARIABLES)]
+    problems = [f"{name}: no such setting" for name in sorted(found - VARIABLES - OF_TRACES)]
     problems += [f"{name}: belongs elsewhere" for name in sorted(found & NOT_IN_THE_MAP)]
-    problems += [f"{name}: is missing" for name in sorted(VARIABLES - NOT_IN_THE_MAP - found)]
+    problems += [f"{name}: is missing" for name in sorted((VARIABLES | {traces.EXPORTER}) - NOT_IN_THE_MAP - found)]
     try:
         values = read(rendered)
-    except ValueError as error:
+        traces.are_wanted(rendered.settings())
+    except (ValueError, SettingsError) as error:
         return [*problems, f"the service would not start: {error}"]
     if values.signing != "required":
         problems.append("whoever reaches Kafka would be believed")
