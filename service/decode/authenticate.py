@@ -3,6 +3,9 @@
 A command on the internal channel that names the service as its source is `system`; whether one of its timers proves
 that is known only where the timers are loaded. A client acts for its own account: another one that it names becomes an
 account that nobody has, so that everything about it is answered, counted and remembered as for ids that do not exist.
+
+A dead letter that was sent again bears the topic and the append time of its first coming, so its channel and its age
+are judged as they were then; what was verified then is `record.replay.client`, which stands in for a signature.
 """
 
 from collections.abc import Mapping
@@ -13,7 +16,8 @@ from service.decode.body import usable_id
 from service.decode.headers import Headers
 from service.decode.signature import Directory, verify
 from service.domain.actor import Actor
-from service.domain.model import Kind, Refused
+from service.domain.link import Link
+from service.domain.model import Kind, Reason, Refused
 from service.received import NO_ACCOUNT, Envelope, nobodys
 from service.record import Record
 
@@ -21,10 +25,11 @@ INTERNAL_TOPIC: Final = "internal-commands"
 
 
 class Sender(NamedTuple):
-    """Who sends a command; the client where a signature proved one."""
+    """Who sends a command; the client where a signature proved one, the link where that did."""
 
     actor: Actor
     client: Client | None = None
+    link: Link | None = None
 
 
 def is_internal(record: Record) -> bool:
@@ -38,8 +43,17 @@ def authenticate(record: Record, headers: Headers, envelope: Envelope, clients: 
         return Sender(Actor.SYSTEM if envelope.is_own else Actor.INTERNAL)
     if clients is None:
         return Sender(Actor.EXTERNAL)
-    client = verify(record, headers, envelope, clients)
+    verified = None if record.replay is None else record.replay.client
+    client = verify(record, headers, envelope, clients) if verified is None else _as_verified(verified, clients)
     return client if isinstance(client, Refused) else Sender(Actor.EXTERNAL, client)
+
+
+def _as_verified(client_id: str, clients: Directory) -> Client | Refused:
+    """Gives the client that signed a record when it first came; it may have been switched off since."""
+    client = clients.find(client_id)
+    if client is None:
+        return Refused(Reason.INVALID_API_KEY)
+    return client if client.active else Refused(Reason.API_CONFIG_INACTIVE)
 
 
 def lacks_scope(sender: Sender, kind: Kind) -> bool:

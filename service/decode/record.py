@@ -1,33 +1,39 @@
 """Decodes one record, step by step in the order of the contract's guards."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from schemas.commands import COMMANDS
 from service.decode.authenticate import Sender, account_of, authenticate, is_internal, lacks_scope
-from service.decode.body import aggregate_named, not_built_yet, read_body, to_command
+from service.decode.body import aggregate_named, read_body, to_command, usable_id
 from service.decode.envelope import open_envelope
 from service.decode.fingerprint import command_key, content_hash
 from service.decode.headers import read_headers
+from service.decode.link import link_of, prove
 from service.decode.signature import Directory
+from service.domain.actor import Actor
 from service.domain.commands import Context
 from service.domain.model import Fault, Kind, Reason, Refused
 from service.received import NO_ACCOUNT, DeadLetter, Envelope, Question, Received
-from service.record import Record
+from service.record import Record, append_time
 
 MAX_VALUE_BYTES = 256 * 1024
 MAX_FAULTS = 100
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-LATEST_MS = 253_402_300_799_999
+NO_SECRETS: Mapping[int, bytes] = MappingProxyType({})
 TOPIC_OF: Mapping[str, str] = {"booking": "booking-commands", "visit": "visit-commands"}
 
 
-def decode(record: Record, reply_topics: frozenset[str], clients: Directory | None = None) -> Received | DeadLetter:
+def decode(
+    record: Record,
+    reply_topics: frozenset[str],
+    link_secrets: Mapping[int, bytes] = NO_SECRETS,
+    clients: Directory | None = None,
+) -> Received | DeadLetter:
     """Tells what a record asks; what is no command at all becomes a dead letter, what is wrong otherwise a refusal.
 
-    With `clients`, whatever comes on the external channels has to be signed by one of them.
+    `link_secrets` are the keys that may have signed an action link. With `clients`, whatever comes on the external
+    channels without a link has to be signed by one of them.
     """
     # 1. small enough, and headers that are text
     if record.value is not None and len(record.value) > MAX_VALUE_BYTES:
@@ -52,7 +58,7 @@ def decode(record: Record, reply_topics: frozenset[str], clients: Directory | No
     kind, aggregate_id = named
     command = command_key(envelope.source, envelope.id, internal=is_internal(record))
     content = content_hash(envelope.type, data)
-    sender = authenticate(record, headers, envelope, clients)
+    sender = _linked(record, envelope, data, named, link_secrets) or authenticate(record, headers, envelope, clients)
     if isinstance(sender, Refused):
         return Received(record, envelope, NO_ACCOUNT, kind, aggregate_id, command, content, sender)
     # 5. what exactly
@@ -61,6 +67,18 @@ def decode(record: Record, reply_topics: frozenset[str], clients: Directory | No
         data.setdefault("account_id", account_id)
     question = _question(record, envelope, data, (account_id, kind, aggregate_id), sender)
     return Received(record, envelope, account_id, kind, aggregate_id, command, content, question, sender.client)
+
+
+def _linked(
+    record: Record, envelope: Envelope, data: dict[str, Any], named: tuple[Kind, str], secrets: Mapping[int, bytes]
+) -> Sender | Refused | None:
+    """Gives whom a link makes the sender; whoever writes on the internal channel is somebody without one."""
+    token = link_of(envelope.type, data)
+    if token is None or is_internal(record):
+        return None
+    account_id = usable_id(data.get("account_id")) or NO_ACCOUNT
+    link = prove(token, secrets, data, (account_id, *named), append_time(record.timestamp))
+    return link if isinstance(link, Refused) else Sender(Actor.CUSTOMER, link=link)
 
 
 def _question(
@@ -76,14 +94,14 @@ def _question(
     refusals = _of_envelope(record, envelope, kind, aggregate_id)
     if channel is not None:
         refusals.append(channel)
+    if sender.link is None and link_of(envelope.type, data) is not None:
+        refusals.append(Refused(Reason.INVALID_FIELD, (Fault("/link", f"expected on {TOPIC_OF[kind]}"),)))
     if isinstance(body, Refused):
         refusals.append(body)
     if refusals or isinstance(body, Refused):
         return _all_faults(refusals)
-    if unbuilt := not_built_yet(body):
-        return unbuilt
     context = Context(account_id, sender.actor, append_time(record.timestamp), body.expected_version)
-    return Question(to_command(body), context, body.validate_only, body.reason)
+    return Question(to_command(body, sender.link), context, body.validate_only, body.reason)
 
 
 def _wrong_channel(record: Record, envelope: Envelope, kind: Kind) -> Refused | None:
@@ -111,9 +129,3 @@ def _all_faults(refusals: Sequence[Refused]) -> Refused:
     reasons = {refused.reason for refused in refusals}
     faults = tuple(fault for refused in refusals for fault in refused.faults)
     return Refused(reasons.pop() if len(reasons) == 1 else Reason.INVALID_FIELD, faults[:MAX_FAULTS])
-
-
-@lru_cache(maxsize=1024)
-def append_time(milliseconds: int) -> datetime:
-    """Gives the time at which the broker appended a record; one outside the calendar is the nearest within it."""
-    return EPOCH + timedelta(milliseconds=min(max(milliseconds, 0), LATEST_MS))

@@ -104,6 +104,7 @@ class Reason(StrEnum):
     EXTERNAL_ID_TAKEN = "external_id_taken"
     SLOT_TAKEN = "slot_taken"
     GROUP_FULL = "group_full"
+    LINK_USED = "link_used"
     BLOCKED = "blocked"
     READ_ONLY = "read_only"
     LEVEL_NOT_INCREASING = "level_not_increasing"

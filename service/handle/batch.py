@@ -10,6 +10,7 @@ from typing import Final
 import asyncpg
 
 from service.decode.record import decode
+from service.decode.replay import as_at_first
 from service.domain.graph import Graph
 from service.domain.instants import instant_text
 from service.errors import PartitionLost, StoreUnavailable
@@ -21,6 +22,7 @@ from service.handle.progress import move_progress
 from service.handle.strangers import Strangers, is_stranger
 from service.handle.tally import Tally, expect, tell
 from service.handle.traced import spans_of
+from service.links.keys import LinkKeys
 from service.outbox.append import append
 from service.outbox.dead_letter import dead_letter_row
 from service.received import DeadLetter, Received
@@ -53,17 +55,19 @@ class BatchTransaction:
         meters: Meters | None = None,
         pulse: Pulse | None = None,
         traces: Traces | None = None,
+        link_keys: LinkKeys | None = None,
     ) -> None:
         """With `clients` commands have to be signed.
 
-        `meters` count what is committed, `traces` tell of it; `pulse` beats at every step.
+        `meters` count what is committed, `traces` tell of it; `pulse` beats at each step; `link_keys` sign links.
         """
         self._pool = pool
         self._graphs = graphs
         self._reply_topics = reply_topics
         self._clock = clock
         self._clients = clients
-        self._answers = Answers(graphs, CURRENT_EPOCH)
+        self._link_keys = link_keys or LinkKeys()
+        self._answers = Answers(graphs, CURRENT_EPOCH, self._link_keys)
         self._strangers = Strangers(self._answers)
         self._meters = meters or Meters()
         self._pulse = pulse or Pulse()
@@ -72,6 +76,7 @@ class BatchTransaction:
 
     async def __call__(self, records: Sequence[Record], spans: Sequence[Span]) -> None:
         """Applies a batch whole or not at all; raises PartitionLost or StoreUnavailable."""
+        await self._ask(self._link_keys.refresh)
         # 1. command -> decode -> authenticate
         decoding = Tally(self._pulse)
         decoded = await self._decode_all(records)
@@ -122,7 +127,7 @@ class BatchTransaction:
         return [item for item in decoded if item is not None]
 
     async def _ask(self, ask: "Callable[[asyncpg.Pool[asyncpg.Record]], Awaitable[None]]") -> None:
-        """Without PostgreSQL nobody can tell who a client is: the batch waits, and nobody is refused for it."""
+        """Without PostgreSQL nobody can tell who somebody is: the batch waits, and nobody is refused for it."""
         try:
             await ask(self._pool)
         except OUTAGE_ERRORS as error:
@@ -149,13 +154,16 @@ class BatchTransaction:
 
     def _decode(self, record: Record) -> Received | DeadLetter:
         """A record that breaks the decoder is a dead letter of its own; its neighbours go on."""
+        first = as_at_first(record)
+        if isinstance(first, DeadLetter):
+            return first
         try:
-            return decode(record, self._reply_topics, self._clients)
+            return decode(first, self._reply_topics, self._link_keys.ring.secrets, self._clients)
         except NotKnownYet:
             raise
         except Exception as error:
             log.exception("decoding %s/%d/%d failed", record.topic, record.partition, record.offset)
-            return DeadLetter(record, "internal_error", f"{type(error).__name__}: the record broke the decoder")
+            return DeadLetter(first, "internal_error", f"{type(error).__name__}: the record broke the decoder")
 
     async def _transact(
         self,

@@ -4,7 +4,7 @@ What was admitted is counted in the transaction that moves the progress, so that
 once, and by partition, so that no two processes write the same row. A process therefore does not see what others admit
 in batches that run at the same time: a client gets no less than its limit, and at most its limit from each worker that
 works on its commands at that moment. Every command that is let in counts, a repeat and one that is refused for what it
-says too; one that is refused here does not.
+says too; one that is refused here does not, nor does a dead letter that an operator sends again.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -81,6 +81,8 @@ def _judge(received: Received, used: dict[Period, int], counted: dict[Place, int
 
 def _limits(client: Client, received: Received) -> list[tuple[Period, int]]:
     limits: list[tuple[Period, int]] = []
+    if received.record.replay is not None:
+        return limits
     for span, limit in ((DAY, client.daily_quota), (MINUTE, client.burst_per_minute)):
         if limit is not None:
             period = received.record.timestamp // (span * 1000)

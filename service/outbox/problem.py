@@ -43,7 +43,7 @@ PROBLEMS: Final[Mapping[Reason, Problem]] = {
     Reason.API_CONFIG_INACTIVE: Problem(401, "unauthorized", "The client is switched off; ask the operator."),
     Reason.INVALID_SIGNATURE: Problem(401, "unauthorized", "The signature or action link is not one of ours."),
     Reason.STALE_SIGNATURE: Problem(
-        401, "unauthorized", "It was signed too long before or after it came. Mend the clock and sign it anew."
+        401, "unauthorized", "It was signed more than five minutes before or after it came, or the link has expired."
     ),
     Reason.SCOPE_DENIED: Problem(403, "forbidden", "The client has no scope for this; ask the operator."),
     Reason.ACTOR_NOT_ALLOWED: Problem(403, "forbidden", "This sender may not do this; see who may in the graph."),
@@ -58,6 +58,7 @@ PROBLEMS: Final[Mapping[Reason, Problem]] = {
     Reason.EXTERNAL_ID_TAKEN: Problem(409, "conflict", "Another visit of the account bears this external id."),
     Reason.SLOT_TAKEN: Problem(409, "conflict", "The resource is held at that time. Choose another time or resource."),
     Reason.GROUP_FULL: Problem(409, "conflict", "The group has 1000 bookings, which is as many as it can hold."),
+    Reason.LINK_USED: Problem(409, "conflict", "The action link was used; the latest event carries those of now."),
     Reason.BLOCKED: Problem(409, ILLEGAL, "In this state only internal systems may change it."),
     Reason.READ_ONLY: Problem(409, ILLEGAL, "In this state nobody may change it."),
     Reason.LEVEL_NOT_INCREASING: Problem(409, ILLEGAL, "Levels only increase; available_actions lists what leads on."),

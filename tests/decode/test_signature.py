@@ -30,7 +30,7 @@ Change = Callable[[Record], Record]
 
 def judged(made: Record, *clients: Client) -> Received:
     """What is received of a record where these clients are known."""
-    found = decode(made, REPLY_TOPICS, Known({each.client_id: each for each in clients or (client(),)}))
+    found = decode(made, REPLY_TOPICS, clients=Known({each.client_id: each for each in clients or (client(),)}))
     assert isinstance(found, Received), found
     return found
 
@@ -205,7 +205,7 @@ def test_ids_that_can_be_nobodys_are_not_looked_up() -> None:
     known = Known()
     for wrong in (b"", b"c 7", b"x" * 65, "é".encode(), b"a!b"):
         assert isinstance(
-            decode(with_header(signed(plain()), "bookstream-client", wrong), REPLY_TOPICS, known), Received
+            decode(with_header(signed(plain()), "bookstream-client", wrong), REPLY_TOPICS, clients=known), Received
         )
     assert known.asked == []
 
@@ -294,6 +294,6 @@ def test_whatever_was_altered_is_refused(value: bytes, place: int, other: bytes)
     made = signed(plain())
     name, before = made.headers[place % len(made.headers)]
     for altered in (made._replace(value=value), with_header(made, name, other), made._replace(key=other)):
-        found = decode(altered, REPLY_TOPICS, Known())
+        found = decode(altered, REPLY_TOPICS, clients=Known())
         same = altered.value == made.value and altered.key == made.key and (name, other) == (name, before)
         assert same or altered == made or not isinstance(found, Received) or isinstance(found.body, Refused)

@@ -9,14 +9,14 @@ from unittest import mock
 from opentelemetry import environment_variables as api
 from opentelemetry.sdk import environment_variables
 
-from service import app
+from service import app, crew
 from service.cli.main import COMMANDS
 from service.consume import broker
 from service.errors import SettingsError
 from service.settings import Settings
 from service.store import pool
 from service.telemetry import traces
-from service.topics import COMMAND_TOPICS, wanted
+from service.topics import CONSUMED_TOPICS, wanted
 from tests.deploy.rendered import COMPONENT, Object, Rendered, called, pod_labels, pod_spec
 
 DATABASE_URL: Final = "BOOKSTREAM_DATABASE_URL"
@@ -112,7 +112,7 @@ def commands(rendered: Rendered) -> list[str]:
             roles.add(rest[-1])
             if rest != ["--roles", role(thing)]:
                 problems.append(f"{called(thing)}: runs {rest}")
-        served = set(re.findall(r'"(/[a-z]+)": parts\.', inspect.getsource(app)))
+        served = set(re.findall(r'"(/[a-z]+)": not_', inspect.getsource(crew)))
         problems += [
             f"{called(thing)}: nothing answers {value['httpGet']['path']}"
             for name, value in container.items()
@@ -190,7 +190,7 @@ def scaling(rendered: Rendered) -> list[str]:
         spec = thing["spec"]
         metadata: list[Any] = [each["metadata"] for each in spec["triggers"]]
         if sorted(each.get("topic", "") for each in metadata) != sorted(
-            values.topic_prefix + t for t in COMMAND_TOPICS
+            values.topic_prefix + t for t in CONSUMED_TOPICS
         ):
             problems.append(f"{called(thing)}: does not look at the topics that the worker consumes")
         should = {
