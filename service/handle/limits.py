@@ -1,10 +1,13 @@
 """Step 4: how many commands a client may send in a minute and in a day (UTC), judged by their append times.
 
 What was admitted is counted in the transaction that moves the progress, so that a batch that is tried again counts
-once, and by partition, so that no two processes write the same row. A process therefore does not see what others admit
-in batches that run at the same time: a client gets no less than its limit, and at most its limit from each worker that
-works on its commands at that moment. Every command that is let in counts, a repeat and one that is refused for what it
-says too; one that is refused here does not, nor does a dead letter that an operator sends again.
+once, and by partition, so that no two processes write the same row. A process doesn't see what others admit in batches
+that run at the same time. So a batch that wants more than an eighth of what is left of a limit waits for those that do
+too, and looks again; the others go on unhindered, as do all of a client that is over its limit. A client is never let
+in less often than its limit says, and more often only by an eighth of it for each further worker, at the very most.
+
+Every command that is let in counts, a repeat and one that is refused for what it says too; one that is refused here
+does not, nor does a dead letter that an operator sends again.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,11 +21,17 @@ from service.store.pool import Connection
 
 MINUTE: Final = 60
 DAY: Final = 86_400
+SHARES: Final = 8
 USED: Final = """
 SELECT usage.account_id, usage.client_id, usage.span, usage.period, sum(usage.used)::bigint
 FROM unnest($1::text[], $2::text[], $3::integer[], $4::bigint[]) AS asked (account_id, client_id, span, period)
 JOIN client_usage AS usage USING (account_id, client_id, span, period)
 GROUP BY 1, 2, 3, 4
+"""
+# Until the end of the transaction, in one order.
+WAIT: Final = """
+SELECT pg_advisory_xact_lock(key)
+FROM (SELECT DISTINCT hashtextextended(client_id, 0) AS key FROM unnest($1::text[]) AS near (client_id) ORDER BY 1) k
 """
 COUNT: Final = """
 INSERT INTO client_usage AS usage (account_id, client_id, span, period, topic, partition, used)
@@ -44,12 +53,15 @@ class Admission:
 
 
 async def admit(connection: Connection, commands: Sequence[Received]) -> Admission:
-    """Parts commands by the limits of their clients, and counts those that are let in: two statements, or none."""
-    periods = {period for each in commands if each.client is not None for period, _ in _limits(each.client, each)}
-    if not periods:
+    """Parts commands by the limits of their clients, and counts those that are let in; no statement without limits."""
+    asked, limits = _asked(commands)
+    if not asked:
         return Admission(list(commands), [])
-    rows = await connection.fetch(USED, *zip(*periods, strict=True))
-    used: dict[Period, int] = {tuple(row)[:4]: row[4] for row in rows}
+    used = await _used(connection, asked)
+    near = {period[1] for period, wanted in asked.items() if _is_near(limits[period] - used.get(period, 0), wanted)}
+    if near:
+        await connection.execute(WAIT, sorted(near))
+        used = await _used(connection, asked)
     counted: dict[Place, int] = {}
     admission = Admission([], [])
     for received in commands:
@@ -60,6 +72,28 @@ async def admit(connection: Connection, commands: Sequence[Received]) -> Admissi
             admission.refused.append((received, refused))
     await _count(connection, counted)
     return admission
+
+
+def _asked(commands: Sequence[Received]) -> tuple[dict[Period, int], dict[Period, int]]:
+    """Gives how much the commands want of each period, and its limit."""
+    asked: dict[Period, int] = {}
+    limits: dict[Period, int] = {}
+    for received in commands:
+        if received.client is not None:
+            for period, limit in _limits(received.client, received):
+                asked[period] = asked.get(period, 0) + 1
+                limits[period] = limit
+    return asked, limits
+
+
+def _is_near(left: int, wanted: int) -> bool:
+    """Whether batches at the same time could use up more than is left; where nothing is left, none can."""
+    return 0 < left < wanted * SHARES
+
+
+async def _used(connection: Connection, asked: Mapping[Period, int]) -> dict[Period, int]:
+    rows = await connection.fetch(USED, *zip(*asked, strict=True))
+    return {(account_id, client_id, span, period): used for account_id, client_id, span, period, used in rows}
 
 
 def _judge(received: Received, used: dict[Period, int], counted: dict[Place, int]) -> Refused | None:

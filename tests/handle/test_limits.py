@@ -158,24 +158,42 @@ async def test_a_failure_after_counting_counts_nothing(bench: SignedBench, monke
     assert details(await bench.sent()) == ["applied"]
 
 
-async def test_the_tolerance_between_workers(bench: SignedBench) -> None:
-    """Workers that work at the same moment each let in the limit at most; who comes after sees what they have used."""
-    await limited(bench, burst_per_minute=3)
-    workers, sent = 4, []
+async def together(bench: SignedBench, wanted: int, first: int = 0) -> list[str]:
+    """What becomes of so many commands in each of four batches that run at the same time."""
     batches = [
-        await bench.placed([bench.signed(booking(100 * number + each)) for each in range(5)], partition=number)
-        for number in range(workers)
+        await bench.placed(
+            [bench.signed(booking(1000 * number + first + each)) for each in range(wanted)], partition=number
+        )
+        for number in range(4)
     ]
     await gather_all(*(bench.transaction(*each) for each in batches))
-    sent = details(await bench.sent())
-    assert 3 <= sent.count("applied") <= 3 * workers
-    assert sent.count("applied") + sent.count(BURST) == 5 * workers
-    assert details(await bench.apply(bench.signed(booking(999)), partition=workers)) == [BURST]
+    return details(await bench.sent())
+
+
+@pytest.mark.parametrize(("limit", "wanted"), [(3, 5), (8, 2), (15, 2), (7, 7)])
+async def test_several_workers_are_exact_near_a_limit(bench: SignedBench, limit: int, wanted: int) -> None:
+    """Who wants more than an eighth of what is left waits for the others that do."""
+    await limited(bench, burst_per_minute=limit)
+    told = await together(bench, wanted)
+    assert told.count("applied") == min(limit, 4 * wanted)
+    assert told.count("applied") + told.count(BURST) == 4 * wanted
+
+
+async def test_the_tolerance_between_workers(bench: SignedBench) -> None:
+    """Batches that want less go on together: over the limit by an eighth of it for each further worker at most."""
+    limit, wanted = 16, 2
+    await limited(bench, burst_per_minute=limit, daily_quota=limit)
+    told = await together(bench, wanted)
+    assert told.count("applied") == 4 * wanted
+    told = await together(bench, 10, first=wanted)
+    assert told.count("applied") == limit - 4 * wanted
+    assert details(await bench.apply(bench.signed(booking(9999)), partition=8)) == [QUOTA]
+    assert await bench.pool.fetchval("SELECT sum(used) FROM client_usage WHERE span = $1", MINUTE) == limit
 
 
 async def test_workers_do_not_wait_for_each_other(bench: SignedBench) -> None:
     """While one transaction has counted and is not over, another one of the same client goes through."""
-    await limited(bench, burst_per_minute=5)
+    await limited(bench, burst_per_minute=8)
     first = await bench.placed([bench.signed(booking(0))], partition=0)
     second = await bench.placed([bench.signed(booking(1))], partition=1)
     async with bench.pool.acquire() as connection, connection.transaction():
