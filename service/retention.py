@@ -25,7 +25,7 @@ async def kept_for_longer(
     What the cluster does not tell counts as fine. Raises what aiokafka raises.
     """
     async with Topics(options) as cluster:
-        configs = await cluster.configs(sorted(topics))
+        configs = await cluster.settings(sorted(topics))
     found: dict[str, timedelta | None] = {}
     for topic, config in configs.items():
         milliseconds = config.get("retention.ms")
