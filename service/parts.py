@@ -12,6 +12,7 @@ from typing import Any, Final
 import asyncpg
 
 from service.clock.clock import Clock
+from service.clock.housekeeping import survey_inbox
 from service.clock.survey import survey_timers
 from service.consume.consumer import Consumer
 from service.consume.health import ConsumerHealth
@@ -46,11 +47,12 @@ class Parts:
     checks: list[Check] = field(default_factory=list)
     surveys: list[Check] = field(default_factory=list)
     began: bool = False
+    ending: bool = False
     _asking: list[asyncio.Task[None]] = field(default_factory=list)
 
     def not_live(self) -> list[str]:
         """What has ended or does not go round any more."""
-        problems = [f"the {task.get_name()} has ended" for task in self.tasks if task.done()]
+        problems = [f"the {task.get_name()} has ended" for task in self.tasks if task.done() and not self.ending]
         if self.began:
             stuck = ((loop, age) for (loop,), age in self.loop_ages().items() if age > STUCK_SECONDS)
             problems += [f"the loop {loop} has stood still for {age:.0f} s" for loop, age in stuck]
@@ -128,6 +130,7 @@ class Parts:
             yield Check.of("the outbox", lambda: survey_outbox(self.pool, self.meters, relay.low, count=relay.owner))
         if self.clock is not None:
             clock = self.clock.health
+            yield Check.of("the inbox", lambda: survey_inbox(self.pool, self.meters))
             yield Check.of("the timers", lambda: survey_timers(self.pool, self.meters, count=clock.owner))
 
     async def _ask_postgresql(self) -> None:

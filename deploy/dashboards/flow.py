@@ -222,6 +222,9 @@ CLOCK: Final = Row(
             (Query(most(names.CLOCK_OWNER, "pod"), "{{pod}}"),),
             stacked=True,
         ),
+        Panel("Commands remembered", "short", f"{names.INBOX_ROWS.meaning}.", (Query(most(names.INBOX_ROWS), "rows"),)),
+        Panel("Oldest command remembered", "s", f"{names.INBOX_AGE.meaning}.", (Query(most(names.INBOX_AGE), "age"),)),
+        _rate("Commands forgotten", "cps", names.INBOX_FORGOTTEN, "pod"),
     ),
 )
 RESOURCES: Final = Row(
@@ -251,7 +254,7 @@ RESOURCES: Final = Row(
         Panel(
             "Processor",
             "short",
-            "Cores that a process uses; a worker can use one.",
+            "Cores that a pod uses.",
             (Query(f"sum by (pod) (rate(process_cpu_seconds_total{{{HERE}}}[$__rate_interval]))", "{{pod}}"),),
         ),
         Panel("Memory", "bytes", "Resident memory.", (Query(of_process("process_resident_memory_bytes"), "{{pod}}"),)),
