@@ -99,6 +99,13 @@ DECODE: Final = Row(
         _time("decode"),
         _rate("Dead letters", "recps", names.DEAD_LETTERS, "reason"),
         _rate("Commands by type", "cps", names.COMMANDS, "type"),
+        Panel(
+            "Refused without an answer",
+            "short",
+            f"{names.UNANSWERED.meaning}. Growth within 15 minutes.",
+            (Query(growth(names.UNANSWERED, "pod", over="15m"), "{{pod}}"),),
+            alerts=("Unanswered",),
+        ),
     ),
 )
 DEDUPE: Final = Row(

@@ -130,6 +130,13 @@ CASES: Final = (
         (_dead("0+59x60"),),
     ),
     Case(
+        "Unanswered",
+        _one("bookstream_unanswered_refusals_total", "0x4 1x60"),
+        10,
+        "About 1 commands of 15 minutes were refused without a result.",
+        (_one("bookstream_unanswered_refusals_total", "1x60"),),
+    ),
+    Case(
         "InternalErrors",
         _of_commands("bookstream_refusals_total", "0+61x60", _DEFECT),
         2,
