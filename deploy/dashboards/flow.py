@@ -230,7 +230,13 @@ CLOCK: Final = Row(
             stacked=True,
         ),
         Panel("Commands remembered", "short", f"{names.INBOX_ROWS.meaning}.", (Query(most(names.INBOX_ROWS), "rows"),)),
-        Panel("Oldest command remembered", "s", f"{names.INBOX_AGE.meaning}.", (Query(most(names.INBOX_AGE), "age"),)),
+        Panel(
+            "Oldest command remembered",
+            "s",
+            f"{names.INBOX_AGE.meaning}.",
+            (Query(most(names.INBOX_AGE), "age"),),
+            alerts=("ForgettingBehind",),
+        ),
         _rate("Commands forgotten", "cps", names.INBOX_FORGOTTEN, "pod"),
     ),
 )

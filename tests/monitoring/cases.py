@@ -229,6 +229,13 @@ CASES: Final = (
         (_one("bookstream_timers_late_seconds", "60x60"),),
     ),
     Case(
+        "ForgettingBehind",
+        _one("bookstream_inbox_oldest_age_seconds", "1296001x90"),
+        60,
+        "The oldest command that is remembered was decided 15d 0h 0m 1s ago.",
+        (_one("bookstream_inbox_oldest_age_seconds", "1296000x90"),),
+    ),
+    Case(
         "DependencyDown",
         {**_UP, **_one("bookstream_dependency_up", "0x60", 'dependency="kafka"')},
         2,

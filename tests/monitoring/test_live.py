@@ -21,7 +21,7 @@ from tests.monitoring.panels import panels
 from tests.monitoring.promql import selectors
 from tests.monitoring.rules import records, write
 from tests.monitoring.server import NAMESPACE, Prometheus, Sample
-from tests.monitoring.traffic import keep_going, lose_a_race
+from tests.monitoring.traffic import keep_going, lose_a_race, remember_too_long
 from tests.support.wait import until
 
 ROLES: Final = ("worker", "relay", "clock")
@@ -97,6 +97,7 @@ async def test_every_query_has_an_answer(
 ) -> None:
     """Under a load that makes every counter move; rules are evaluated without an error, and the right alert fires."""
     production = environment("production")
+    await remember_too_long(stage)
     async with watched(stage, prometheus, write(production, tmp_path / "rules.yaml", "1s")) as now:
         await until(lambda: _is_scraped(now))
         await open_location(stage)
