@@ -19,7 +19,8 @@ _SESSION = {
     # Ends the session of an owner that was frozen or cut off, and with it the lock. The owner beats faster.
     "idle_session_timeout": "10s",
 }
-LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+# asyncpg calls it an internal error when the server ends a session just as the next statement is sent.
+LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
