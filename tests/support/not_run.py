@@ -92,7 +92,7 @@ def _why_no_kafka() -> str | None:
 
 def _needs_nodes(item: pytest.Item) -> bool:
     """Nodes that a test may kill come only from the jars."""
-    return "kafka_cluster" in _fixtures(item)
+    return "kafka_cluster" in _fixtures(item) or item.get_closest_marker("nodes") is not None
 
 
 def _why_no_nodes() -> str | None:
