@@ -1,0 +1,90 @@
+"""The checker can fail: a service that lacks one safeguard is found out, each by the promise that it breaks."""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.checker import told
+from tests.faults import run
+from tests.faults.kinds.exchanges import Interrupted
+from tests.faults.kinds.fault import Fault
+from tests.faults.kinds.network import Network
+from tests.faults.mutants import MUTATIONS
+from tests.faults.stage import Cast, Load, staged_on
+from tests.faults.traffic import Mix
+
+ALL = os.environ.get("BOOKSTREAM_TEST_MUTATIONS") == "all"
+FAST = ("no-inbox", "two-owners", "progress-before-commit")
+RECORDS = 1_500
+SEED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What brings a mutation to light, and how the checker puts it."""
+
+    told: str
+    faults: Sequence[Fault] = ()
+    mix: Mix = field(default_factory=Mix)
+    pace: float = 300.0
+    most_repeated: int | None = None
+    roles: Sequence[str] = ("worker,relay,clock", "worker")
+
+
+def _death_after_commit() -> Fault:
+    return Interrupted("commit-not-answered-and-death", "worker", 0, "commit", "answer", dies=True)
+
+
+CASES = {
+    "no-inbox": Case("wrong or missing result"),
+    "outbox-outside-the-transaction": Case("lost: no event", [_death_after_commit()]),
+    "two-owners": Case("published again", most_repeated=0, roles=("worker,relay,clock", "relay")),
+    "progress-before-commit": Case(
+        "lost: no event", [Interrupted("commit-not-sent", "worker", 0, "commit", "request", dies=False)]
+    ),
+    "progress-after-commit": Case("handled twice", [_death_after_commit()], Mix(strays=0.5)),
+    "blind-write": Case(
+        "out of order",
+        [Network("postgresql-slow", "postgresql", 4, "slow", "postgresql", "worker", delay=0.03)],
+        Mix(single=0, timed=0, groups=6, ticks=0, commands=600),
+    ),
+}
+
+
+def test_every_mutation_has_its_case() -> None:
+    """None is left out."""
+    assert CASES.keys() == MUTATIONS.keys()
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", list(CASES) if ALL else FAST)
+async def test_a_mutation_is_found(name: str, kafka: str, topic_prefix: str, database_url: str, tmp_path: Path) -> None:
+    """The same run that a sound service passes."""
+    case = CASES[name]
+    command = (sys.executable, "-m", "tests.faults.mutants", name)
+    wrong = await _judged(case, command, (kafka, topic_prefix, database_url), tmp_path)
+    assert any(text.startswith(case.told) for text in wrong), told(wrong)
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(not ALL, reason="BOOKSTREAM_TEST_MUTATIONS=all runs it")
+@pytest.mark.parametrize("name", list(CASES))
+async def test_the_sound_service_passes(
+    name: str, kafka: str, topic_prefix: str, database_url: str, tmp_path: Path
+) -> None:
+    """What brings the mutation to light does no harm where nothing was taken out."""
+    wrong = await _judged(CASES[name], Cast().command, (kafka, topic_prefix, database_url), tmp_path)
+    assert not wrong, told(wrong)
+
+
+async def _judged(case: Case, command: Sequence[str], where: tuple[str, str, str], directory: Path) -> list[str]:
+    cast, load = Cast(case.roles, command), Load(SEED, case.pace, case.mix)
+    async with staged_on(*where, directory, cast, load) as stage:
+        limits = run.Limits(records=RECORDS)
+        return (await run.run(stage, [[fault] for fault in case.faults], limits, SEED, case.most_repeated)).wrong
