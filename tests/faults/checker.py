@@ -72,13 +72,13 @@ class Checker:
         return self._events - self._repeated
 
     @property
-    def commands(self) -> int:
+    def records(self) -> int:
         """How many records lie on the command topics, those of timers included."""
-        return sum(self._times.values())
+        return sum(self._ends.values())
 
     def judge(self, *, most_repeated: int | None = None) -> Verdict:
         """Gives the verdict; no more than so many events may have been published again."""
-        verdict = Verdict(list(self._wrong), len(self._firsts), self.commands, self._events, self._results)
+        verdict = Verdict(list(self._wrong), len(self._firsts), self.records, self._events, self._results)
         verdict.repeated, verdict.letters = self._repeated, len(self._letters)
         verdict.last, verdict.ends = self._last, self._ends
         verdict.remembered = self._set_up + sum(

@@ -20,6 +20,7 @@ from tests.faults.ledger import Connection, waiting
 from tests.faults.sender import Sender
 from tests.faults.traffic import ACCOUNTS, Mix, traffic
 from tests.faults.witness import Witness
+from tests.support import faketime
 from tests.support.kafka_jars import JarKafka
 from tests.support.proxy import TcpProxy
 from tests.support.wait import until
@@ -33,11 +34,11 @@ POSTGRES = {"max_connections": str(CONNECTIONS)}
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """The roles of each process, and how all are started."""
+    """The roles of each process, and how all are started; `clocks` is the library that lets wall clocks jump."""
 
     roles: Sequence[str] = ("worker", "worker", "relay", "relay", "clock", "clock")
     command: Sequence[str] = COMMAND
-    settings: Mapping[str, str] = field(default_factory=dict)
+    clocks: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,11 @@ class Load:
 
 @dataclass(slots=True)
 class Member:
-    """A process of the service, and the proxy on its way to PostgreSQL."""
+    """A process of the service, the proxy on its way to PostgreSQL, and the file of its clock where it has one."""
 
     service: Service
     postgres: TcpProxy
+    clock: Path | None = None
 
     @property
     def roles(self) -> str:
@@ -192,8 +194,10 @@ async def _member(stack: AsyncExitStack, scene: Scene, roles: str, cast: Cast, d
     where = urlsplit(scene.database_url)
     proxy = await stack.enter_async_context(TcpProxy(LOOPBACK, where.port or 5432))
     url = urlunsplit(where._replace(netloc=f"{where.username}@{proxy.address}"))
-    settings = environment(scene.outside, url, BOOKSTREAM_REPLICATION=str(scene.broker.replication), **cast.settings)
-    return Member(Service(settings, directory, roles, cast.command), proxy)
+    settings = environment(scene.outside, url, BOOKSTREAM_REPLICATION=str(scene.broker.replication))
+    clock = None if cast.clocks is None else directory / f"clock-{proxy.port}"
+    own_time = faketime.environment(cast.clocks, clock) if cast.clocks and clock else {}
+    return Member(Service({**settings, **own_time}, directory, roles, cast.command), proxy, clock)
 
 
 async def _is_settled(stage: Stage) -> bool:

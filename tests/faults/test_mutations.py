@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,11 +28,11 @@ class Case:
     """What brings a mutation to light, and how the checker puts it."""
 
     told: str
-    faults: Sequence[Fault] = ()
+    fault: Callable[[], Fault] | None = None
     mix: Mix = field(default_factory=Mix)
     pace: float = 300.0
     most_repeated: int | None = None
-    roles: Sequence[str] = ("worker,relay,clock", "worker")
+    roles: Sequence[str] = ("worker", "worker", "relay,clock")
 
 
 def _death_after_commit() -> Fault:
@@ -41,15 +41,15 @@ def _death_after_commit() -> Fault:
 
 CASES = {
     "no-inbox": Case("wrong or missing result"),
-    "outbox-outside-the-transaction": Case("lost: no event", [_death_after_commit()]),
-    "two-owners": Case("published again", most_repeated=0, roles=("worker,relay,clock", "relay")),
+    "outbox-outside-the-transaction": Case("lost: no event", _death_after_commit),
+    "two-owners": Case("published again", most_repeated=0, roles=("worker", "relay,clock", "relay")),
     "progress-before-commit": Case(
-        "lost: no event", [Interrupted("commit-not-sent", "worker", 0, "commit", "request", dies=False)]
+        "lost: no event", lambda: Interrupted("commit-not-sent", "worker", 0, "commit", "request", dies=False)
     ),
-    "progress-after-commit": Case("handled twice", [_death_after_commit()], Mix(strays=0.5)),
+    "progress-after-commit": Case("handled twice", _death_after_commit, Mix(strays=0.5)),
     "blind-write": Case(
         "out of order",
-        [Network("postgresql-slow", "postgresql", 4, "slow", "postgresql", "worker", delay=0.03)],
+        lambda: Network("postgresql-slow", "postgresql", 4, "slow", "postgresql", "worker", delay=0.03),
         Mix(single=0, timed=0, groups=6, ticks=0, commands=600),
     ),
 }
@@ -87,4 +87,5 @@ async def _judged(case: Case, command: Sequence[str], where: tuple[str, str, str
     cast, load = Cast(case.roles, command), Load(SEED, case.pace, case.mix)
     async with staged_on(*where, directory, cast, load) as stage:
         limits = run.Limits(records=RECORDS)
-        return (await run.run(stage, [[fault] for fault in case.faults], limits, SEED, case.most_repeated)).wrong
+        faults = [[case.fault()]] if case.fault else []
+        return (await run.run(stage, faults, limits, SEED, case.most_repeated)).wrong

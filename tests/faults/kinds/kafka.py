@@ -4,11 +4,11 @@ import asyncio
 import json
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
@@ -25,6 +25,9 @@ from tests.support.kafka_jars import java
 
 _TOOL_SECONDS = 60
 _ADMIN_MS = 10_000
+_PAUSE = 0.2
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -109,7 +112,8 @@ class TooFewInSync(Fault):
     async def heal(self, stage: Stage) -> None:
         """Two are enough again; then the node comes back."""
         await _set_in_sync(stage, "2")
-        await asyncio.to_thread(stage.servers.kafka.resume_node, self.node)
+        if self.node not in stage.servers.kafka.running:
+            await asyncio.to_thread(stage.servers.kafka.resume_node, self.node)
 
 
 @dataclass(slots=True)
@@ -151,29 +155,32 @@ class RebalanceStorm(Fault):
 
 
 async def _coordinator(stage: Stage) -> int:
-    async with _admin(stage) as admin:
+    async def ask(admin: AIOKafkaAdminClient) -> int:
         return int(await admin.find_coordinator(stage.group_id))
+
+    return await _with_admin(stage, ask)
 
 
 async def _set_in_sync(stage: Stage, replicas: str) -> None:
-    topics = wanted(prefix=stage.broker.prefix, partitions=PARTITIONS, replication=3)
-    async with _admin(stage) as admin:
-        await admin.alter_configs(
-            [
-                ConfigResource(ConfigResourceType.TOPIC, topic.name, {**topic.config, "min.insync.replicas": replicas})
-                for topic in topics
-            ]
-        )
+    configs = [
+        ConfigResource(ConfigResourceType.TOPIC, topic.name, {**topic.config, "min.insync.replicas": replicas})
+        for topic in wanted(prefix=stage.broker.prefix, partitions=PARTITIONS, replication=3)
+    ]
+    await _with_admin(stage, lambda admin: admin.alter_configs(configs))
 
 
-@asynccontextmanager
-async def _admin(stage: Stage) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=stage.broker.bootstrap, request_timeout_ms=_ADMIN_MS)
-    await admin.start()
-    try:
-        yield admin
-    finally:
-        await admin.close()
+async def _with_admin(stage: Stage, do: Callable[[AIOKafkaAdminClient], Awaitable[T]]) -> T:
+    """Asks again while the node that is asked is dead or not in its right mind yet."""
+    async with asyncio.timeout(_TOOL_SECONDS):
+        while True:
+            admin = AIOKafkaAdminClient(bootstrap_servers=stage.broker.bootstrap, request_timeout_ms=_ADMIN_MS)
+            try:
+                await admin.start()
+                return await do(admin)
+            except KafkaError:
+                await asyncio.sleep(_PAUSE)
+            finally:
+                await admin.close()
 
 
 def _move(bootstrap: str, moves: list[dict[str, object]]) -> None:
