@@ -20,6 +20,7 @@ from service.relay.survey import survey_outbox
 from service.telemetry import names
 from service.telemetry.meters import Meters, Reading
 from service.telemetry.pulse import Check
+from service.telemetry.traces import Traces
 
 # Longer than any single statement may take (60 s) or a connection may be tried for (40 s).
 STUCK_SECONDS: Final = 120.0
@@ -40,15 +41,17 @@ class Parts:
     consumer: Consumer | None = None
     relay: Relay | None = None
     clock: Clock | None = None
+    traces: Traces | None = None
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     surveys: list[Check] = field(default_factory=list)
     began: bool = False
+    ending: bool = False
     _asking: list[asyncio.Task[None]] = field(default_factory=list)
 
     def not_live(self) -> list[str]:
         """What has ended or does not go round any more."""
-        problems = [f"the {task.get_name()} has ended" for task in self.tasks if task.done()]
+        problems = [f"the {task.get_name()} has ended" for task in self.tasks if task.done() and not self.ending]
         if self.began:
             stuck = ((loop, age) for (loop,), age in self.loop_ages().items() if age > STUCK_SECONDS)
             problems += [f"the loop {loop} has stood still for {age:.0f} s" for loop, age in stuck]

@@ -1,5 +1,7 @@
 """Settings: environment variables that begin with BOOKSTREAM_, and the same names in lower case in a TOML file."""
 
+import base64
+import binascii
 import os
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -11,6 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from service.errors import SettingsError
 
 CONFIG_VARIABLE: Final = "BOOKSTREAM_CONFIG"
+_KEY_BYTES: Final = 32
 EXAMPLES: Final = {
     "database_url": "postgresql://bookstream@127.0.0.1:5432/bookstream",
     "kafka_bootstrap": "127.0.0.1:9092",
@@ -19,6 +22,7 @@ EXAMPLES: Final = {
     "partitions": "12",
     "replication": "3",
     "signing": "off",
+    "encryption_keys": "the output of `openssl rand -base64 32`",
     "http_address": "127.0.0.1:8080",
     "graphs_dir": "./graphs",
     "reply_topics": '["command-results"]',
@@ -38,6 +42,7 @@ class Settings(BaseSettings):
     partitions: int = Field(default=12, ge=1, le=1000)
     replication: int = Field(default=3, ge=1, le=10)
     signing: Literal["required", "off"] = "required"
+    encryption_keys: SecretStr = SecretStr("")
     http_address: str = Field(default="127.0.0.1:8080", pattern=r"^.+:\d{1,5}$")
     graphs_dir: Path | None = None
     reply_topics: frozenset[str] = frozenset({"command-results"})
@@ -49,6 +54,12 @@ class Settings(BaseSettings):
     def _is_of_postgresql(cls, value: SecretStr) -> SecretStr:
         if urlsplit(value.get_secret_value()).scheme not in ("postgresql", "postgres"):
             raise ValueError("expected an address that begins with postgresql://")
+        return value
+
+    @field_validator("encryption_keys")
+    @classmethod
+    def _are_keys(cls, value: SecretStr) -> SecretStr:
+        _keys(value)
         return value
 
     @field_validator("graphs_dir")
@@ -74,6 +85,11 @@ class Settings(BaseSettings):
         return (init_settings, env_settings, *file)
 
     @property
+    def master_keys(self) -> tuple[bytes, ...]:
+        """The keys that wrap what secrets in the database are sealed with; the first is for new ones."""
+        return _keys(self.encryption_keys)
+
+    @property
     def http_host(self) -> str:
         """Host of the address that probes ask."""
         return self.http_address.rpartition(":")[0]
@@ -82,6 +98,16 @@ class Settings(BaseSettings):
     def http_port(self) -> int:
         """Port of the address that probes ask."""
         return int(self.http_address.rpartition(":")[2])
+
+
+def _keys(value: SecretStr) -> tuple[bytes, ...]:
+    try:
+        keys = tuple(base64.b64decode(word, validate=True) for word in value.get_secret_value().split())
+    except (binascii.Error, ValueError):
+        keys = (b"",)
+    if any(len(key) != _KEY_BYTES for key in keys):
+        raise ValueError("expected keys of 32 bytes in base64, separated by blanks")
+    return keys
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -2,15 +2,22 @@
 
 import asyncio
 import json
+from typing import Final
 
 import asyncpg
 import click
 
 from service.errors import ServiceError
 from service.graphs.loader import load_graphs
-from service.settings import load_settings
+from service.settings import Settings, load_settings
 from service.store import migrate as migrations
 from service.store.graph_revision import settle_graphs
+from service.trust.sealing import settle_sealing
+
+IN_CLEAR: Final = (
+    "warning: BOOKSTREAM_ENCRYPTION_KEYS is not set, so who can read the database can read the secrets in it; "
+    "set it and run this again"
+)
 
 
 @click.command()
@@ -24,6 +31,7 @@ def migrate(check: bool, as_json: bool) -> None:
         names = asyncio.run(migrations.check(url) if check else migrations.migrate(url))
         if not (check and names):
             asyncio.run(settle_graphs(url, load_graphs(settings.graphs_dir), record=not check))
+        sealed = check or asyncio.run(_seal(settings))
     except (asyncpg.PostgresError, OSError, TimeoutError) as error:
         raise ServiceError(f"the database can't be migrated: {error}; look at BOOKSTREAM_DATABASE_URL") from error
     if as_json:
@@ -33,5 +41,15 @@ def migrate(check: bool, as_json: bool) -> None:
             click.echo(f"{'missing' if check else 'applied'}  {name}")
         if not names:
             click.echo("the database is at this version")
+    if not sealed:
+        click.echo(IN_CLEAR, err=True)
     if check and names:
         raise SystemExit(1)
+
+
+async def _seal(settings: Settings) -> bool:
+    connection = await asyncpg.connect(settings.database_url.get_secret_value())
+    try:
+        return await settle_sealing(connection, settings.master_keys)
+    finally:
+        await connection.close()

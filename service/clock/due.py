@@ -30,12 +30,19 @@ SELECT count(*) FROM (
     SELECT 1 FROM timer WHERE due_at <= now() AND sent_at > now() - $1::text::interval LIMIT $2
 ) AS waiting
 """
-# What lies in the outbox for so long was not published yet, so it is too early to miss an answer.
-PUBLISHED: Final = "SELECT NOT EXISTS (SELECT 1 FROM outbox WHERE created_at <= now() - $1::text::interval)"
+# What lies in the outbox for so long was not published yet, so it is too early to miss an answer. The first row is the
+# oldest; it is only looked for where a timer waits that long. By its time it could only be found in reading all rows.
 SEND: Final = """
 WITH due AS (
     SELECT account_id, kind, aggregate_id, action FROM timer
-    WHERE due_at <= now() AND (sent_at IS NULL OR ($3 AND sent_at <= now() - $1::text::interval))
+    WHERE due_at <= now() AND (
+        sent_at IS NULL
+        OR sent_at <= now() - $1::text::interval AND (
+            SELECT coalesce(
+                (SELECT created_at FROM outbox ORDER BY seq LIMIT 1) > now() - $1::text::interval, true
+            )
+        )
+    )
     ORDER BY sent_at NULLS FIRST, due_at LIMIT $2 FOR UPDATE SKIP LOCKED
 )
 UPDATE timer SET sent_at = now() FROM due
@@ -50,9 +57,8 @@ async def send_due(connection: "asyncpg.Connection[asyncpg.Record]") -> int:
     waiting = await connection.fetchval(UNANSWERED, ANSWER_WITHIN, MOST_UNANSWERED)
     if waiting >= MOST_UNANSWERED:
         return 0
-    again = await connection.fetchval(PUBLISHED, ANSWER_WITHIN)
     async with connection.transaction():
-        rows = await connection.fetch(SEND, ANSWER_WITHIN, MOST_UNANSWERED - waiting, again)
+        rows = await connection.fetch(SEND, ANSWER_WITHIN, MOST_UNANSWERED - waiting)
         await append(connection, [_command(*row) for row in rows])
     return len(rows)
 

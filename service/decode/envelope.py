@@ -6,6 +6,7 @@ import re
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from schemas import headers as names
 from schemas.types import canonical_instant
 from service.decode.headers import MAX_NAME, Headers, is_control, shown
 from service.decode.json_value import NotJson, parse_json
@@ -13,8 +14,11 @@ from service.domain.instants import instant
 from service.domain.model import Fault
 from service.received import DeadLetter, Envelope
 from service.record import Record
+from service.trace_context import usable_traceparent
 
 MAX_ATTRIBUTE = 500
+# Of these nothing is refused: what W3C calls invalid is ignored.
+TRACE_CONTEXT = frozenset({names.TRACEPARENT, "tracestate"})
 REQUIRED = ("id", "source", "type")
 STRUCTURED = "application/cloudevents+json"
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -87,7 +91,7 @@ def _envelope(
     for name, value in attributes.items():
         if type(value) is str and len(value) <= MAX_ATTRIBUTE and value.isprintable():
             continue
-        if value is not None and (detail := _attribute_fault(value)):
+        if value is not None and name not in TRACE_CONTEXT and (detail := _attribute_fault(value)):
             faults.append(Fault("", f"ce_{shown(name, MAX_NAME)}: {detail}"))
     if attributes.get("specversion") != "1.0":
         faults.append(Fault("", "ce_specversion: expected 1.0"))
@@ -99,9 +103,9 @@ def _envelope(
         reply_to = None
     _time(attributes, "time", faults)
     expires_at = _time(attributes, "expirytime", faults)
-    traceparent = headers.values.get("traceparent")
+    traceparent = headers.values.get(names.TRACEPARENT)
     if traceparent is None and structured:
-        traceparent = _text(attributes, "traceparent")
+        traceparent = _text(attributes, names.TRACEPARENT)
     return Envelope(
         # Only a fault makes these shorter or other than they were sent.
         shown(attributes["id"], MAX_ATTRIBUTE),
@@ -110,7 +114,7 @@ def _envelope(
         _text(attributes, "correlationid"),
         reply_to,
         expires_at,
-        traceparent if traceparent is not None and len(traceparent) <= MAX_ATTRIBUTE else None,
+        None if traceparent is None else usable_traceparent(traceparent),
         tuple(faults),
     )
 

@@ -22,7 +22,12 @@ NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "slot": ("SELECT", "INSERT", "DELETE"),
     "timer": _ALL,
     "outbox": ("SELECT", "INSERT", "DELETE"),
+    "link_key": ("SELECT", "INSERT"),
     "resync": ("SELECT", "INSERT", "UPDATE"),
+    "client": ("SELECT",),
+    "client_secret": ("SELECT",),
+    "client_usage": _ALL,
+    "sealing_key": ("SELECT", "INSERT"),
     "schema_migration": ("SELECT",),
     "graph_revision": ("SELECT",),
 }

@@ -14,6 +14,7 @@ from service.received import DeadLetter, Undecodable
 from service.telemetry import names
 from service.telemetry.meters import Meters
 from service.telemetry.pulse import Pulse
+from service.telemetry.traces import Lap
 
 BROKEN: Final = "internal_error"
 
@@ -23,6 +24,7 @@ class Tally:
 
     def __init__(self, pulse: Pulse) -> None:
         self.steps = dict.fromkeys(names.STEPS, 0.0)
+        self.laps: list[Lap] = []
         self.conflicts = 0
         self.redecided = 0
         self._pulse = pulse
@@ -32,6 +34,7 @@ class Tally:
         """Notes that the step has ended that began when the one before did."""
         now = self._pulse.last = time.monotonic()
         self.steps[step] += now - self._last
+        self.laps.append((step, self._last, now))
         self._last = now
 
 
@@ -78,7 +81,8 @@ def _tell_commands(meters: Meters, decided: Sequence[Decided], committed_at: flo
         received = one.received
         key = (received.envelope.type, one.outcome)
         outcomes[key] = outcomes.get(key, 0) + 1
-        latencies.append(max(0.0, committed_at - received.record.timestamp / 1000))
+        if received.record.replay is None:
+            latencies.append(max(0.0, committed_at - received.record.timestamp / 1000))
         for change in one.changes:
             events[change.after.kind] += 1
         if one.refusal is not None:

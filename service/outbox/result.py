@@ -14,6 +14,7 @@ from service.domain.graph import Graph
 from service.domain.model import Aggregate, Refused, SiblingOutcome
 from service.outbox.problem import PROBLEMS, TITLES
 from service.outbox.row import Row, constant_headers, encode_headers, uuid5
+from service.outbox.trace import own_traceparent
 from service.received import Received
 
 Outcome = dict[str, Any]
@@ -95,8 +96,9 @@ def result_row(received: Received, body: bytes, *, accepted: bool, correlation: 
         (names.CE_CAUSATIONID, envelope.id),
         (names.CE_CORRELATIONID, correlation),
     ]
-    if envelope.traceparent is not None:
-        pairs.append((names.TRACEPARENT, envelope.traceparent))
+    traceparent = own_traceparent(received)
+    if traceparent is not None:
+        pairs.append((names.TRACEPARENT, traceparent))
     return Row(topic, received.aggregate_id.encode(), encode_headers(CONSTANT[kind], pairs), body)
 
 

@@ -1,5 +1,6 @@
 """What operators want to know of the outbox: how much waits, for how long, and how old published events are."""
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -7,7 +8,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from schemas.headers import BOOKING_EVENTS, CE_TIME, VISIT_EVENTS
+from schemas.headers import BOOKING_EVENTS, CE_TIME, TRACEPARENT, VISIT_EVENTS
 from service.relay.window import Row
 from service.telemetry.meters import Meters
 from service.telemetry.names import MOST_COUNTED, OUTBOX_AGE, OUTBOX_ROWS
@@ -23,6 +24,8 @@ ROWS: Final = "SELECT count(*) FROM (SELECT 1 FROM outbox WHERE seq >= $1 LIMIT 
 
 EVENT_TOPICS: Final = frozenset({BOOKING_EVENTS, VISIT_EVENTS})
 _TIME: Final = f'"{CE_TIME}","'.encode()
+_TRACE: Final = f'"{TRACEPARENT}","'.encode()
+_SAMPLED: Final = re.compile(_TRACE + rb'(00-[0-9a-f]{32}-[0-9a-f]{16}-0[13])"')
 
 
 async def survey_outbox(pool: "asyncpg.Pool[Any]", meters: Meters, low: int, *, count: bool) -> None:
@@ -49,6 +52,16 @@ def append_times(rows: Sequence[Row]) -> Iterable[float]:
             appended = _seconds(rest[: rest.find(b'"')])
             if appended is not None:
                 yield appended
+
+
+def sampled_traceparents(rows: Sequence[Row]) -> Iterable[str]:
+    """The traces that the senders of rows' commands record, each once; read from the bytes too."""
+    seen = set()
+    for row in rows:
+        found = _SAMPLED.match(row.headers, max(0, row.headers.rfind(_TRACE)))
+        if found is not None and found[1] not in seen:
+            seen.add(found[1])
+            yield found[1].decode()
 
 
 @lru_cache(maxsize=1024)

@@ -1,1 +1,1 @@
-"""What the service tells about itself: metrics, probes and logs."""
+"""What the service tells about itself: metrics, probes, logs and traces."""

@@ -17,8 +17,10 @@ Made from `names.py` by `python -m service.telemetry.document`; change it there.
 | `meters.py` | the values of this process, added up batch by batch, and their text |
 | `pulse.py` | signs of life of loops, and checks of what they depend on |
 | `lookout.py` | how Kafka is asked, apart from the clients that work |
+| `watchdog.py` | ends the process when its event loop or a loop in it is stuck |
 | `probes.py` | `/livez`, `/readyz`, `/metrics` over HTTP |
 | `logs.py`, `told.py` | logs as JSON lines, and what may be said of an error |
+| `traces.py`, `otlp.py` | what is told to a trace, and how it is exported |
 
 ## Probes
 
@@ -34,7 +36,9 @@ or clock is ready to take over |
 
 PostgreSQL and Kafka are asked every 3 s, with 3 s to answer. In Kubernetes:
 
-- `livenessProbe`: `/livez`, with a `timeoutSeconds` of 5 or so. An event loop that hangs does not answer at all.
+- `livenessProbe`: `/livez`, with a `timeoutSeconds` of 5 or so. An event loop that hangs does not \
+answer at all; a watchdog thread ends the process for either reason after the same time, with the stacks of all \
+threads on standard error.
 - `readinessProbe`: `/readyz`. It holds back a rollout; no traffic depends on it.
 - `startupProbe`: `/livez` too, never `/readyz`. It answers as soon as the process is up, before PostgreSQL and Kafka \
 are there, and loops are judged only once they have begun: a start that waits for a server is not killed for it.
@@ -50,6 +54,39 @@ servers and settings. Ids of messages do get in: senders must not put a person's
 - Everything but ASCII is escaped, so a line break in a header cannot begin a line.
 - `BOOKSTREAM_LOG_LEVEL` is the level of the service's own loggers. `kill -USR1` switches it to DEBUG (from DEBUG to \
 INFO), and back, without a restart. Libraries stay at INFO, since at DEBUG some of them write out what is on the wire.
+
+## Traces
+
+A command that comes with a valid `traceparent` (W3C Trace Context) hands its trace on: its events and results carry \
+`00-<the sender's trace>-<the command's span>-<the sender's flags>`. The span's id is derived from the command, so a \
+repeat, or the same command applied again after a restore, writes the same bytes. Nothing has to be switched on for \
+that. What W3C calls invalid is ignored and refuses no command. `tracestate` is not passed on. Commands of timers have \
+no trace.
+
+Spans are exported where OpenTelemetry's own variables ask for it. By default nothing is, and its SDK is not loaded.
+
+| variable | |
+|---|---|
+| `OTEL_TRACES_EXPORTER` | `otlp`; `none` is the default |
+| `OTEL_EXPORTER_OTLP_ENDPOINT` | the collector, `http://localhost:4318` by default; over HTTP with protobuf alone |
+| `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | who tells it, `bookstream` by default; the name stands in logs too |
+| `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG` | by default `parentbased_always_on`: commands follow their \
+senders; the argument of `parentbased_traceidratio` is the share of batches and sends beside them |
+| `OTEL_EXPORTER_OTLP_*`, `OTEL_BSP_*`, `OTEL_SDK_DISABLED` | what the SDK makes of them |
+
+| span | kind | in the trace of | |
+|---|---|---|---|
+| `process <topic>` | CONSUMER | the command, beneath the sender's span | what events and results name; from the \
+start of its batch to the commit; a link to the batch |
+| `process batch` | CONSUMER | its own | links to the senders' spans; a child for each step of the flow |
+| `send <topic>` | PRODUCER | its own | what the relay has sent at once; links to the commands' spans |
+
+- Only commands that their senders record (flag `01`) make spans, a hundred of each batch or send at most; batches and \
+sends without any make none. A repeat has a span of its own, since its answer names the first one's.
+- Attributes are those of the semantic conventions for messaging, with ids of messages as in logs, and \
+`bookstream.outcome` and `bookstream.refusal`. What commands say never gets in.
+- Export is the business of a thread with a bounded queue: where the collector is away, spans are lost and nothing \
+else. At the end of the process the last spans get 3 s.
 
 ## Metrics
 

@@ -13,7 +13,7 @@ import signal
 import sys
 import traceback
 from asyncio import AbstractEventLoop
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
@@ -35,11 +35,7 @@ class JsonFormatter(logging.Formatter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._resource = {
-            "service.name": "bookstream",
-            "service.version": _version(),
-            "service.instance.id": f"{platform.node()}:{os.getpid()}",
-        }
+        self._resource = resource()
 
     def format(self, record: logging.LogRecord) -> str:
         """Formats one record."""
@@ -70,16 +66,26 @@ def set_up_logs(level: str) -> None:
     sys.excepthook = _log_uncaught
 
 
-def toggle_on_signal(loop: AbstractEventLoop) -> None:
-    """Lets SIGUSR1 switch the service's level to DEBUG and back."""
+def toggle_on_signal(loop: AbstractEventLoop, hand_on: Callable[[signal.Signals], None] = lambda _: None) -> None:
+    """Lets SIGUSR1 switch the service's level to DEBUG and back, here and where it is handed on to."""
     ours = logging.getLogger(OURS)
     usual = ours.level if ours.level > logging.DEBUG else logging.INFO
 
     def toggle() -> None:
         ours.setLevel(usual if ours.level == logging.DEBUG else logging.DEBUG)
         log.warning("the log level is %s now", logging.getLevelName(ours.level))
+        hand_on(TOGGLE)
 
     loop.add_signal_handler(TOGGLE, toggle)
+
+
+def resource() -> dict[str, str]:
+    """Says who tells this, by OpenTelemetry's names; traces say the same."""
+    return {
+        "service.name": os.environ.get("OTEL_SERVICE_NAME") or "bookstream",
+        "service.version": _version(),
+        "service.instance.id": f"{platform.node()}:{os.getpid()}",
+    }
 
 
 def _version() -> str:

@@ -119,8 +119,3 @@ def test_a_time_without_end() -> None:
     """A time with hundreds of digits is one fault, not two, and no expiry."""
     text = "2026-12-01T00:00:00." + "0" * 600 + "Z"
     assert refused(ce_expirytime=text)[1] == ["ce_expirytime: expected at most 500 characters"]
-
-
-def test_an_unfit_traceparent_is_left_out() -> None:
-    """A trace that can't be passed on never stops a command."""
-    assert received(record("update-booking", update(), traceparent="x" * 501)).envelope.traceparent is None

@@ -7,7 +7,7 @@ import pytest
 from service.domain.actor import Actor
 from service.domain.commands import UpdateBooking
 from service.record import Record
-from tests.support.records import APPENDED, SOURCE, dead, question, received, record, update
+from tests.support.records import APPENDED, SOURCE, TRACEPARENT, dead, question, received, record, update
 
 STRUCTURED = "application/cloudevents+json; charset=utf-8"
 
@@ -33,14 +33,14 @@ def test_binary_mode() -> None:
         ce_replyto="command-results",
         ce_expirytime="2026-12-01T09:05:00+01:00",
         ce_time="2020-01-01T00:00:00Z",
-        traceparent="00-1-2-01",
+        traceparent=TRACEPARENT,
     )
     found, asked = received(made), question(made)
     assert (found.account_id, found.kind, found.aggregate_id) == ("acc-1", "booking", "b-1")
     assert (found.envelope.id, found.envelope.source, found.envelope.type) == ("c-1", SOURCE, "update-booking")
     assert (found.envelope.correlation, found.envelope.reply_to) == ("order-7", "command-results")
     assert str(found.envelope.expires_at) == "2026-12-01 08:05:00+00:00"
-    assert found.envelope.traceparent == "00-1-2-01"
+    assert found.envelope.traceparent == TRACEPARENT
     assert asked.command == UpdateBooking("b-1", {"notes": "x"}, {})
     assert (asked.context.actor, asked.context.now, asked.context.expected_version) == (Actor.EXTERNAL, APPENDED, 3)
     assert (asked.validate_only, asked.reason) == (True, "why")
@@ -50,9 +50,9 @@ def test_structured_mode_equals_binary_mode() -> None:
     """The same command in structured mode asks the same and is the same for the idempotency memory."""
     data = update(patch={"notes": "x"})
     one = received(record("update-booking", data, "c-9"))
-    other = received(structured(envelope(data=data, correlationid="k", traceparent="00-1-2-01")))
+    other = received(structured(envelope(data=data, correlationid="k", traceparent=TRACEPARENT)))
     assert (one.command_key, one.content_hash) == (other.command_key, other.content_hash)
-    assert (other.envelope.correlation, other.envelope.traceparent) == ("k", "00-1-2-01")
+    assert (other.envelope.correlation, other.envelope.traceparent) == ("k", TRACEPARENT)
     assert question(structured(envelope(data=data))).command == UpdateBooking("b-1", {"notes": "x"}, {})
 
 

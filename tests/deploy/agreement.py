@@ -6,18 +6,29 @@ import re
 from typing import Any, Final
 from unittest import mock
 
-from service import app
+from opentelemetry import environment_variables as api
+from opentelemetry.sdk import environment_variables
+
+from service import app, crew
 from service.cli.main import COMMANDS
 from service.consume import broker
+from service.errors import SettingsError
 from service.settings import Settings
 from service.store import pool
-from service.topics import COMMAND_TOPICS, wanted
+from service.telemetry import traces
+from service.topics import CONSUMED_TOPICS, wanted
 from tests.deploy.rendered import COMPONENT, Object, Rendered, called, pod_labels, pod_spec
 
 DATABASE_URL: Final = "BOOKSTREAM_DATABASE_URL"
 VARIABLES: Final = frozenset(f"BOOKSTREAM_{name.upper()}" for name in Settings.model_fields)
-# A Secret holds the one, and the other has no value that means none.
-NOT_IN_THE_MAP: Final = frozenset({DATABASE_URL, "BOOKSTREAM_GRAPHS_DIR"})
+ENCRYPTION_KEYS: Final = "BOOKSTREAM_ENCRYPTION_KEYS"
+# Secrets hold the first two, and the other has no value that means none.
+NOT_IN_THE_MAP: Final = frozenset({DATABASE_URL, ENCRYPTION_KEYS, "BOOKSTREAM_GRAPHS_DIR"})
+NEEDS_KEYS: Final = frozenset({"worker", "migrate"})
+# OpenTelemetry's own, which its SDK reads by itself.
+OF_TRACES: Final = frozenset(
+    name for known in (api, environment_variables) for name in vars(known) if name.startswith("OTEL_")
+)
 NEEDS_POSTGRES: Final = frozenset({"worker", "relay", "clock", "migrate"})
 NEEDS_KAFKA: Final = frozenset({"worker", "relay", "topics-check"})
 _BOOTSTRAP: Final = re.compile(r"(?P<cluster>[a-z0-9-]+)-kafka-bootstrap\.(?P<namespace>[a-z0-9-]+)\.svc:(?P<port>\d+)")
@@ -46,12 +57,13 @@ def role(workload: Object) -> str:
 def settings(rendered: Rendered) -> list[str]:
     """The ConfigMap has each setting of the service and nothing else, with values that the service takes."""
     found = set(rendered.settings())
-    problems = [f"{name}: no such setting" for name in sorted(found - VARIABLES)]
+    problems = [f"{name}: no such setting" for name in sorted(found - VARIABLES - OF_TRACES)]
     problems += [f"{name}: belongs elsewhere" for name in sorted(found & NOT_IN_THE_MAP)]
-    problems += [f"{name}: is missing" for name in sorted(VARIABLES - NOT_IN_THE_MAP - found)]
+    problems += [f"{name}: is missing" for name in sorted((VARIABLES | {traces.EXPORTER}) - NOT_IN_THE_MAP - found)]
     try:
         values = read(rendered)
-    except ValueError as error:
+        traces.are_wanted(rendered.settings())
+    except (ValueError, SettingsError) as error:
         return [*problems, f"the service would not start: {error}"]
     if values.signing != "off":
         problems.append("this release starts only with BOOKSTREAM_SIGNING=off")
@@ -80,6 +92,9 @@ def environment(rendered: Rendered) -> list[str]:
             source = variables[DATABASE_URL].get("valueFrom", {}).get("secretKeyRef", {})
             if (source.get("name"), source.get("key")) != (f"{name}-app", "uri"):
                 problems.append(f"{called(thing)}: the operator makes Secret {name}-app with key uri")
+        source = variables.get(ENCRYPTION_KEYS, {}).get("valueFrom", {}).get("secretKeyRef", {})
+        if (source.get("name") == "bookstream-keys") != (role(thing) in NEEDS_KEYS):
+            problems.append(f"{called(thing)}: {ENCRYPTION_KEYS} is missing, or not needed")
         if not any("bookstream-settings" in each["configMapRef"]["name"] for each in container.get("envFrom", ())):
             problems.append(f"{called(thing)}: has no settings")
     return problems
@@ -97,7 +112,7 @@ def commands(rendered: Rendered) -> list[str]:
             roles.add(rest[-1])
             if rest != ["--roles", role(thing)]:
                 problems.append(f"{called(thing)}: runs {rest}")
-        served = set(re.findall(r'"(/[a-z]+)": parts\.', inspect.getsource(app)))
+        served = set(re.findall(r'"(/[a-z]+)": not_', inspect.getsource(crew)))
         problems += [
             f"{called(thing)}: nothing answers {value['httpGet']['path']}"
             for name, value in container.items()
@@ -175,7 +190,7 @@ def scaling(rendered: Rendered) -> list[str]:
         spec = thing["spec"]
         metadata: list[Any] = [each["metadata"] for each in spec["triggers"]]
         if sorted(each.get("topic", "") for each in metadata) != sorted(
-            values.topic_prefix + t for t in COMMAND_TOPICS
+            values.topic_prefix + t for t in CONSUMED_TOPICS
         ):
             problems.append(f"{called(thing)}: does not look at the topics that the worker consumes")
         should = {

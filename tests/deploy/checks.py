@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.deploy import agreement, network, pod_security, schemas, shape
+from tests.deploy import agreement, dashboards, monitoring, network, pod_security, schemas, shape
 from tests.deploy.rendered import Check
 
 CHECKS: Final[tuple[Check, ...]] = (
@@ -27,4 +27,12 @@ CHECKS: Final[tuple[Check, ...]] = (
     network.default_deny,
     network.ways_out,
     network.ways_into_postgres,
+    network.ways_in,
+    monitoring.scraping,
+    monitoring.metrics,
+    monitoring.alerting,
+    monitoring.limits,
+    dashboards.shown,
+    dashboards.drawn,
+    dashboards.laid_out,
 )

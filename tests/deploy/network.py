@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from tests.deploy.agreement import NEEDS_KAFKA, NEEDS_POSTGRES, bootstrap, role
+from tests.deploy.agreement import NEEDS_KAFKA, NEEDS_POSTGRES, bootstrap, read, role
 from tests.deploy.rendered import Object, Rendered, called, pod_labels, selects
 
 POSTGRES_PORT: Final = 5432
@@ -53,24 +53,37 @@ def ways_out(rendered: Rendered) -> list[str]:
         needed = {to_dns}
         needed |= {to_postgres} if role(thing) in NEEDS_POSTGRES else set()
         needed |= {to_kafka} if role(thing) in NEEDS_KAFKA else set()
-        found = set(_ways(rendered, thing))
+        found = set(_ways(rendered, thing, "egress", "to"))
         problems += [f"{called(thing)}: has no way to {way}" for way in needed - found]
         problems += [f"{called(thing)}: has no need of a way to {way}" for way in found - needed]
     return problems
 
 
-def _ways(rendered: Rendered, thing: Object) -> Iterator[Way]:
-    """All that a workload may reach."""
+def _ways(rendered: Rendered, thing: Object, direction: str, peers: str) -> Iterator[Way]:
+    """All that a workload may reach (`egress`, `to`), or that may reach it (`ingress`, `from`)."""
     home = thing["metadata"]["namespace"]
     for policy in rendered.all("NetworkPolicy"):
         spec = policy["spec"]
         if policy["metadata"]["namespace"] != home or not selects(spec["podSelector"], pod_labels(thing)):
             continue
-        for rule in spec.get("egress", ()):
-            for peer in rule.get("to", [{}]):
+        for rule in spec.get(direction, ()):
+            for peer in rule.get(peers, [{}]):
                 space = peer.get("namespaceSelector", {}).get("matchLabels", {}).get(_NAMESPACE, home)
                 labels = frozenset(peer.get("podSelector", {}).get("matchLabels", {}).items())
                 yield from (Way(space, labels, port) for port in _ports(rule))
+
+
+def ways_in(rendered: Rendered) -> list[str]:
+    """Prometheus alone reaches the port that metrics are served at, of whatever runs on; the jobs let nobody in."""
+    if not rendered.all("NetworkPolicy"):
+        return []
+    scraper = Way("monitoring", frozenset({("app.kubernetes.io/name", "prometheus")}), read(rendered).http_port)
+    problems = []
+    for thing in rendered.workloads():
+        found = set(_ways(rendered, thing, "ingress", "from"))
+        if found != ({scraper} if thing["kind"] == "Deployment" else set()):
+            problems.append(f"{called(thing)}: lets in {sorted(found)}")
+    return problems
 
 
 def ways_into_postgres(rendered: Rendered) -> list[str]:

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from tests.deploy import breaks_of_agreement, breaks_of_shape, rendered, schemas
+from tests.deploy import breaks_of_agreement, breaks_of_monitoring, breaks_of_shape, rendered, schemas
 from tests.deploy.checks import CHECKS
 from tests.deploy.rendered import Break, Check, Rendered, drop, put
 
-_ALL = {**breaks_of_shape.BREAKS, **breaks_of_agreement.BREAKS}
+_ALL = {**breaks_of_shape.BREAKS, **breaks_of_agreement.BREAKS, **breaks_of_monitoring.BREAKS}
+_RULE = "spec/groups/0/rules/0"
 
 
 def _cases() -> Iterator[Any]:
@@ -48,6 +49,11 @@ def test_a_mistake_is_found(production: Rendered, check: Check, told: str, make:
         ("is not of type 'string'", put("ScaledObject", "bookstream-worker", "spec/triggers/0/metadata/topic", 1)),
         ("'replicas' was unexpected", put("ScaledObject", "bookstream-worker", "spec/replicas", 1)),
         ("'extra' was unexpected", put("KafkaTopic", "visit-events", "extra", {})),
+        ("'endpoints' was unexpected", put("PodMonitor", "bookstream", "spec/endpoints", [])),
+        ("is not of type 'string'", put("PodMonitor", "bookstream", "spec/podMetricsEndpoints/0/interval", 15)),
+        ("does not match", put("PrometheusRule", "bookstream-alerts", "spec/groups/0/rules/0/for", "5 minutes")),
+        ("'expression' was unexpected", put("PrometheusRule", "bookstream-alerts", f"{_RULE}/expression", "x")),
+        ("'expr' is a required property", drop("PrometheusRule", "bookstream-alerts", f"{_RULE}/expr")),
         ("no schema for keda.sh/v9", put("ScaledObject", "bookstream-worker", "apiVersion", "keda.sh/v9")),
     ],
 )

@@ -11,7 +11,8 @@ from service.domain.model import Accepted, Aggregate, Changed
 from service.graphs.loader import load_graphs
 from service.outbox.event import Cause, event_row, sequence
 from service.outbox.row import uuid5
-from tests.support.records import APPENDED, SOURCE, act, create, question, received, record
+from service.outbox.trace import own_traceparent
+from tests.support.records import APPENDED, SOURCE, TRACEPARENT, act, create, question, received, record
 from tests.support.rows import Sent, sent
 
 EVERY_FIELD = {
@@ -47,7 +48,7 @@ def graphs() -> dict[str, Graph]:
 
 def change(graphs: dict[str, Graph], data: dict[str, Any], kind: str, before: Aggregate | None) -> tuple[Changed, Sent]:
     """Decides a command and gives its change and event."""
-    made = record(kind, data, "6f0c", ce_correlationid="order-7781" if before else None, traceparent="00-1-2-01")
+    made = record(kind, data, "6f0c", ce_correlationid="order-7781" if before else None, traceparent=TRACEPARENT)
     asked = question(made)
     accepted = decide(Account(graphs, before), asked.command, asked.context)
     assert isinstance(accepted, Accepted)
@@ -93,7 +94,8 @@ def test_a_creation(graphs: dict[str, Graph]) -> None:
         "ce_correlationid": "6f0c",
         "ce_dataschema": "urn:bookstream:schema:booking-changed.v1",
         "content-type": "application/json",
-        "traceparent": "00-1-2-01",
+        "traceparent": own_traceparent(received(record("create-booking", create("b-1001", booking={
+            "price": "120.50", "notes": "nüts"}), "6f0c", traceparent=TRACEPARENT))),
     }  # fmt: skip
     assert (event.topic, event.key, done.after.version) == ("booking-events", b"b-1001", 1)
 

@@ -6,8 +6,9 @@ from service.domain.model import Fault, Reason, Refused, SiblingOutcome
 from service.graphs.loader import load_graphs
 from service.outbox.problem import PROBLEMS, TITLES
 from service.outbox.result import acceptance_body, refusal_body, result_row, sibling_member
+from service.outbox.trace import own_traceparent
 from service.received import Received
-from tests.support.records import APPENDED, SOURCE, received, record, update
+from tests.support.records import APPENDED, SOURCE, TRACEPARENT, received, record, update
 from tests.support.rows import Sent, sent
 
 CODES = {
@@ -62,7 +63,7 @@ def test_a_refusal_as_the_contract_shows_it() -> None:
     booking = created("booking", "acc-1", "b-1001", {"state": "confirmed", "graph": "instant"}, APPENDED).after
     refused = Refused(Reason.VERSION_CONFLICT, (Fault("/patch/guest_count", "détail"),))
     body = refusal_body(command(), refused, booking, load_graphs(None)["instant"])
-    found = row(command(traceparent="00-1"), body, accepted=False)
+    found = row(command(traceparent=TRACEPARENT), body, accepted=False)
     message = PROBLEMS[Reason.VERSION_CONFLICT].message
     assert list(found.value.items()) == [
         ("type", "urn:bookstream:conflict:version_conflict"),
@@ -86,7 +87,7 @@ def test_a_refusal_as_the_contract_shows_it() -> None:
     assert found.headers["content-type"] == "application/problem+json"
     assert (found.headers["ce_type"], found.headers["ce_source"]) == ("command-refused", "/bookstream")
     assert (found.headers["ce_causationid"], found.headers["ce_correlationid"]) == ("6f0c", "k")
-    assert found.headers["traceparent"] == "00-1"
+    assert found.headers["traceparent"] == own_traceparent(command(traceparent=TRACEPARENT))
 
 
 def test_an_acceptance_as_the_contract_shows_it() -> None:
@@ -115,7 +116,8 @@ def test_the_id_of_an_acceptance() -> None:
     body = acceptance_body(command(), OUTCOME)
     first = row(command(), body, accepted=True).headers["ce_id"]
     assert (
-        row(command(traceparent="00-2", ce_time="2026-12-01T09:00:00Z"), body, accepted=True).headers["ce_id"] == first
+        row(command(traceparent=TRACEPARENT, ce_time="2026-12-01T09:00:00Z"), body, accepted=True).headers["ce_id"]
+        == first
     )
     assert row(command("other"), body, accepted=True).headers["ce_id"] != first
 

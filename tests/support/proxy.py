@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Literal, Self
+from weakref import WeakSet
 
 _CHUNK = 64 * 1024
 # Linger on, for zero seconds: closing sends RST instead of FIN.
@@ -63,6 +64,7 @@ class TcpProxy:
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._links: set[_Link] = set()
+        self._made: WeakSet[asyncio.StreamWriter] = WeakSet()
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._delay = 0.0
@@ -99,6 +101,10 @@ class TcpProxy:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in self._made:
+            # What nobody reads any more is never flushed.
+            writer.transport.abort()
+        await asyncio.sleep(0)
 
     def cut(self) -> None:
         """Reset every open connection on both sides."""
@@ -139,6 +145,7 @@ class TcpProxy:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self._made.add(writer)
         try:
             await self._serve(reader, writer)
         except asyncio.CancelledError:
@@ -156,6 +163,7 @@ class TcpProxy:
         except OSError:
             _reset(writer)
             return
+        self._made.add(target_writer)
         link = _Link(writer, target_writer)
         self._links.add(link)
         try:

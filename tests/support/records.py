@@ -11,6 +11,7 @@ from service.decode.record import decode
 from service.received import DeadLetter, Question, Received
 from service.record import Record, Span
 
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 REPLY_TOPICS = frozenset({"command-results"})
 SOURCE = "//pos.example/oslo"
 APPENDED = datetime(2026, 12, 1, 9, 0, tzinfo=UTC)

@@ -27,6 +27,12 @@ def test_that_needs_nothing() -> None: ...
 def test_that_needs_schemas(schemas_of_operators: object) -> None: ...
 """
 
+_PROMETHEUS = """
+def test_that_needs_nothing() -> None: ...
+
+def test_that_needs_promtool(promtool: object) -> None: ...
+"""
+
 
 @pytest.fixture
 def tests(tmp_path: Path, project_root: Path) -> Path:
@@ -89,4 +95,15 @@ def test_schemas_of_operators_are_nobodys_debt(project_root: Path, tmp_path: Pat
     assert run.returncode == 0, run.stdout + run.stderr
     assert "1 passed, 1 deselected" in run.stdout
     assert "why: schemas of the operators' objects: BOOKSTREAM_CRD_SCHEMAS is not set" in run.stdout
+    assert run.stdout.splitlines()[-1] == "1 not run"
+
+
+@pytest.mark.parametrize(("environment", "code"), [({}, 0), ({"CI": "true"}, 1)])
+def test_prometheus_is_owed_too(project_root: Path, tmp_path: Path, environment: dict[str, str], code: int) -> None:
+    """Neither on the path nor in the cache, and without Debian's tools, its tests are left out; CI fails for it."""
+    (tmp_path / "test_sample.py").write_text(_PROMETHEUS, encoding="utf-8")
+    run = _run(project_root, tmp_path, XDG_CACHE_HOME=str(tmp_path / "cache"), **environment)
+    assert run.returncode == code, run.stdout + run.stderr
+    assert "1 passed, 1 deselected" in run.stdout
+    assert "why: Prometheus: prometheus is not on the path, and there is no apt-get with dpkg" in run.stdout
     assert run.stdout.splitlines()[-1] == "1 not run"

@@ -1,0 +1,1 @@
+"""Who may send: clients, their secrets and limits, and how secrets are kept."""

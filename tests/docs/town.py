@@ -1,0 +1,69 @@
+"""The service at work for the readers' programs, and how these programs are run."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from schemas.headers import TOPICS
+from tests.docs.blocks import Block
+
+ADDRESS = "127.0.0.1:9092"
+PLACE = """\
+{"type": "configure-location", "id": "d-1", "source": "//docs", "data": {"account_id": "acc-1", "location_id": "oslo", \
+"settings": {}}}
+{"type": "create-booking", "id": "d-2", "source": "//docs", "data": {"account_id": "acc-1", "booking_id": "b-1001", \
+"location_id": "oslo", "graph": "venue", "booking": {"starts_at": "2099-12-24T18:00:00Z", \
+"ends_at": "2099-12-24T20:00:00Z"}}}
+"""
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    """Where the service is, and the settings of whoever speaks to it."""
+
+    bootstrap: str
+    prefix: str
+    settings: Mapping[str, str]
+
+    def program(self, block: Block) -> str:
+        """A program of a page, on the test's broker and topics in place of those that a reader has."""
+        text = block.text.replace(ADDRESS, self.bootstrap).replace("message.topic", f"'{self.prefix}' + message.topic")
+        for topic in TOPICS:
+            text = text.replace(f'"{topic.name}"', f'"{self.prefix}{topic.name}"')
+        return text.replace('reply_to="' + self.prefix, 'reply_to="')
+
+
+async def start_program(text: str) -> Process:
+    """Starts a program of a page with what a reader has: this project's `schemas`, and nothing set."""
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    environment["PYTHONPATH"] = str(ROOT)
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-W", "error", "-u", "-c", text, env=environment, stdout=PIPE, stderr=PIPE
+    )
+
+
+def with_bookstream(settings: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """The settings, and a `bookstream` on the PATH that is the one of this tree."""
+    script = folder / "bin" / "bookstream"
+    script.parent.mkdir(exist_ok=True)
+    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m service "$@"\n', encoding="utf-8")
+    script.chmod(0o755)
+    return {**settings, "PATH": f"{script.parent}:{settings['PATH']}", "PYTHONPATH": str(ROOT)}
+
+
+async def start_shell(line: str, settings: Mapping[str, str], folder: Path = ROOT) -> Process:
+    """Starts a line of shell as a reader would, at the top of the project."""
+    return await asyncio.create_subprocess_exec(
+        "bash", "-c", line, env=dict(settings), cwd=folder, stdout=PIPE, stderr=PIPE
+    )
+
+
+async def ended(process: Process) -> tuple[int, str, str]:
+    """Waits for the end of a program."""
+    out, err = await asyncio.wait_for(process.communicate(), 50)
+    return process.returncode or 0, out.decode(), err.decode()
