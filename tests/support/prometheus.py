@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.support.debian import unpacked
+from tests.support.stack import NotHereError
 
 REMEDY: Final = "prometheus and promtool on the path, or apt-get and dpkg to fetch Debian's package `prometheus` with"
 _PACKAGE: Final = "prometheus"
@@ -15,4 +16,7 @@ def program(name: str) -> Path:
     found = shutil.which(name)
     if found is not None:
         return Path(found)
-    return unpacked(_PACKAGE) / "usr" / "bin" / name
+    try:
+        return unpacked(_PACKAGE) / "usr" / "bin" / name
+    except NotHereError as reason:
+        raise NotHereError(f"prometheus is not on the path, and {reason}") from reason
