@@ -68,10 +68,10 @@ def progress_before_commit() -> None:
     """Offsets move in a transaction of their own before the batch's, so a batch that fails is passed over."""
     transact = BatchTransaction._transact
 
-    async def move_then(self: BatchTransaction, commands: Any, letters: Any, spans: Sequence[Span], tally: Any) -> Any:
+    async def move_then(self: BatchTransaction, *arguments: Any) -> Any:
         async with self._pool.acquire() as connection:
-            await move_progress(connection, spans)
-        return await transact(self, commands, letters, spans, tally)
+            await move_progress(connection, _spans(arguments))
+        return await transact(self, *arguments)
 
     _replace(batch, "move_progress", _nothing)
     _replace(BatchTransaction, "_transact", move_then)
@@ -81,10 +81,10 @@ def progress_after_commit() -> None:
     """Offsets move in a transaction of their own after the batch's, so a death in between has it handled twice."""
     transact = BatchTransaction._transact
 
-    async def then_move(self: BatchTransaction, commands: Any, letters: Any, spans: Sequence[Span], tally: Any) -> Any:
-        decided = await transact(self, commands, letters, spans, tally)
+    async def then_move(self: BatchTransaction, *arguments: Any) -> Any:
+        decided = await transact(self, *arguments)
         async with self._pool.acquire() as connection:
-            await move_progress(connection, spans)
+            await move_progress(connection, _spans(arguments))
         return decided
 
     _replace(batch, "move_progress", _nothing)
@@ -106,6 +106,10 @@ MUTATIONS: Mapping[str, Callable[[], None]] = {
     "progress-after-commit": progress_after_commit,
     "blind-write": blind_write,
 }
+
+
+def _spans(arguments: Sequence[Any]) -> Sequence[Span]:
+    return next(each for each in arguments if isinstance(each, list) and each and isinstance(each[0], Span))
 
 
 async def _nothing(connection: object, spans: object) -> None:
