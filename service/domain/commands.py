@@ -76,7 +76,15 @@ class ConfigureLocation:
     settings: Members
 
 
-Command = CreateBooking | UpdateBooking | CreateVisit | UpdateVisit | StateAction | ConfigureLocation
+@dataclass(frozen=True, slots=True)
+class ErasePerson:
+    """Blanks whom a booking or visit is about."""
+
+    kind: Literal["booking", "visit"]
+    target_id: str
+
+
+Command = CreateBooking | UpdateBooking | CreateVisit | UpdateVisit | StateAction | ConfigureLocation | ErasePerson
 
 
 @dataclass(frozen=True, slots=True)
