@@ -43,7 +43,7 @@ async def served(bench: Bench) -> AsyncIterator[None]:
 
     async def serve() -> None:
         while not stopping.is_set():
-            rows = sorted(await bench.pool.fetch(TAKE))
+            rows = sorted(tuple(row) for row in await bench.pool.fetch(TAKE))
             if rows:
                 await bench.transaction(*await bench.placed([_record(*row[1:]) for row in rows]))
             await asyncio.sleep(0.01)
@@ -80,7 +80,7 @@ async def canaries(pool: Pool) -> list[str]:
 async def fill(bench: Bench) -> None:
     """A person in open and finished bookings and visits, and in the answer of a dry run."""
     nuts = {"guest": GUEST, "notes": "nuts!", "ext_properties": {"canary": "1"}}
-    visitor = {"phone": PHONE, "name": NAME, "metadata": {"canary": "1"}}
+    visitor: dict[str, Any] = {"phone": PHONE, "name": NAME, "metadata": {"canary": "1"}}
     await bench.apply(
         record("create-booking", create("b-1", booking=nuts)),
         record("create-booking", create("b-2", graph="venue", booking={"customer_id": "c-canary", "comment": "nuts"})),
