@@ -16,6 +16,7 @@ from typing import Any, Final
 from faststream import FastStream
 from faststream.kafka import KafkaBroker
 
+from service.backoff import Backoff
 from service.clock.clock import Clock
 from service.consume.consumer import Consumer
 from service.consume.quiet import quieten
@@ -24,7 +25,7 @@ from service.errors import SchemaMismatch
 from service.graphs.loader import load_graphs
 from service.handle.batch import BatchTransaction
 from service.links.keys import LinkKeys
-from service.parts import Parts
+from service.parts import STUCK_SECONDS, Parts
 from service.relay.relay import Relay
 from service.settings import Settings, refuse_what_is_not_there
 from service.store.lease import wait_for_event
@@ -32,12 +33,12 @@ from service.store.migrate import check
 from service.store.pool import OUTAGE_ERRORS, make_pool
 from service.telemetry.pulse import Pulse
 from service.telemetry.traces import open_traces
+from service.telemetry.watchdog import Watchdog
 from service.topics import CONSUMED_TOPICS
 
 log = logging.getLogger(__name__)
 
 ROLES: Final = ("worker", "relay", "clock")
-STORE_RETRY_SECONDS: Final = 1.0
 RELAY_STOP_SECONDS: Final = 15.0
 
 
@@ -124,7 +125,8 @@ def _application(settings: Settings, parts: Parts, company: Crew | Seat, wake: C
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
         quieten()
-        async with company.served(parts, settings), parts.pool:
+        watchdog = Watchdog(asyncio.get_running_loop(), parts.not_live, STUCK_SECONDS)
+        async with company.served(parts, settings), parts.pool, watchdog:
             try:
                 if await _schema_is_there(settings, leaving):
                     _start_loops(parts)
@@ -153,7 +155,7 @@ async def _schema_is_there(settings: Settings, leaving: asyncio.Event) -> bool:
 
     Raises SchemaMismatch when the database is not migrated to this version.
     """
-    told = False
+    told, backoff = False, Backoff()
     while not leaving.is_set():
         try:
             missing = await check(settings.database_url.get_secret_value())
@@ -161,7 +163,7 @@ async def _schema_is_there(settings: Settings, leaving: asyncio.Event) -> bool:
             if not told:
                 log.warning("waiting for PostgreSQL: %s", error)
                 told = True
-            await wait_for_event(leaving, STORE_RETRY_SECONDS)
+            await wait_for_event(leaving, backoff.next())
             continue
         if missing:
             raise SchemaMismatch(f"the database lacks {', '.join(missing)}; run `bookstream migrate` first")
@@ -179,6 +181,7 @@ def _start_loops(parts: Parts) -> None:
 
 async def _stop_loops(parts: Parts) -> None:
     """The consumer has been drained: the relay gets a moment to publish what that left."""
+    parts.ending = True
     for part in (parts.clock, parts.relay):
         if part is not None:
             part.stop()
