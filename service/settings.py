@@ -3,6 +3,7 @@
 import base64
 import binascii
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
@@ -26,6 +27,7 @@ EXAMPLES: Final = {
     "http_address": "127.0.0.1:8080",
     "graphs_dir": "./graphs",
     "reply_topics": '["command-results"]',
+    "inbox_retention_days": "14",
     "log_level": "INFO",
 }
 
@@ -47,6 +49,7 @@ class Settings(BaseSettings):
     graphs_dir: Path | None = None
     reply_topics: frozenset[str] = frozenset({"command-results"})
     kafka_idempotence: bool = True
+    inbox_retention_days: int = Field(default=14, ge=1, le=3650)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("database_url")
@@ -90,6 +93,11 @@ class Settings(BaseSettings):
         return _keys(self.encryption_keys)
 
     @property
+    def inbox_retention(self) -> timedelta:
+        """How long a command is remembered."""
+        return timedelta(days=self.inbox_retention_days)
+
+    @property
     def http_host(self) -> str:
         """Host of the address that probes ask."""
         return self.http_address.rpartition(":")[0]
@@ -121,15 +129,6 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError("\n".join(_explain(item) for item in error.errors(include_url=False))) from error
     except (ValueError, OSError) as error:
         raise SettingsError(f"the settings can't be read: {error}") from error
-
-
-def refuse_what_is_not_there(settings: Settings) -> None:
-    """Raises SettingsError for settings that this release can't serve."""
-    if settings.signing != "off":
-        raise SettingsError(
-            "BOOKSTREAM_SIGNING: signed commands are not available in this release, so anybody's word would be taken; "
-            "set BOOKSTREAM_SIGNING=off, for local work only"
-        )
 
 
 def _explain(problem: Any) -> str:

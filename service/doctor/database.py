@@ -23,7 +23,7 @@ NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "timer": _ALL,
     "outbox": ("SELECT", "INSERT", "DELETE"),
     "link_key": ("SELECT", "INSERT"),
-    "resync": ("SELECT", "INSERT", "UPDATE"),
+    "resync": _ALL,
     "client": ("SELECT",),
     "client_secret": ("SELECT",),
     "client_usage": _ALL,
