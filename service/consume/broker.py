@@ -72,7 +72,8 @@ def build_broker(
 
 def _make_broker(bootstrap: str, security: BaseSecurity | None) -> KafkaBroker:
     return KafkaBroker(
-        bootstrap,
+        # FastStream would take a text for one address, commas and all.
+        [address.strip() for address in bootstrap.split(",")],
         security=security,
         client_id="bookstream",
         consumer_only=True,
