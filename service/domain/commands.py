@@ -69,8 +69,7 @@ class ConfigureLocation(NamedTuple):
     settings: Members
 
 
-@dataclass(frozen=True, slots=True)
-class ErasePerson:
+class ErasePerson(NamedTuple):
     """Blanks whom a booking or visit is about."""
 
     kind: Literal["booking", "visit"]
