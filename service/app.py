@@ -95,13 +95,15 @@ def build_app(
         )
     if "worker" in roles:
         wake_relay = company.wake if isinstance(company, Seat) else wake.set
-        parts.consumer = _consumer(settings, parts, wake_relay)
+        parts.consumer = _consumer(settings, parts, wake_relay, company.number)
     parts.watch()
     return _application(settings, parts, company, wake.set), parts
 
 
-def _consumer(settings: Settings, parts: Parts, wake: Callable[[], None]) -> Consumer:
+def _consumer(settings: Settings, parts: Parts, wake: Callable[[], None], number: int) -> Consumer:
     pulse = Pulse()
+    # Each process beside this one is a member of its own.
+    instance = f"{settings.group_instance_id}-{number}" if settings.group_instance_id else None
     signed = settings.signing == "required"
     if not signed:
         log.warning("BOOKSTREAM_SIGNING=off: whoever can write to the command topics is believed; for local work only")
@@ -122,6 +124,7 @@ def _consumer(settings: Settings, parts: Parts, wake: Callable[[], None]) -> Con
         transaction=transaction,
         topics=CONSUMED_TOPICS,
         group_id=settings.group_id,
+        group_instance_id=instance,
         prefix=settings.topic_prefix,
         wake=wake,
         append_time=signed,
@@ -191,8 +194,8 @@ async def _schema_is_there(settings: Settings, leaving: asyncio.Event) -> bool:
 
 
 async def _keys_are_there(settings: Settings, parts: Parts) -> None:
-    """Raises SettingsError when the secrets of clients can't be opened with the keys that are set."""
-    if settings.signing == "required" and parts.consumer is not None:
+    """Raises SettingsError when secrets in the database can't be opened with the keys that are set."""
+    if parts.consumer is not None:
         async with parts.pool.acquire() as connection:
             await load_sealer(connection, settings.master_keys)
 
