@@ -68,7 +68,7 @@ def build_app(settings: Settings, roles: frozenset[str]) -> tuple[FastStream, Pa
     if "relay" in roles:
         parts.relay = Relay(
             database_url=database_url,
-            options={"bootstrap_servers": settings.kafka_bootstrap},
+            options=settings.kafka_options(),
             wake=wake,
             prefix=settings.topic_prefix,
             idempotent=settings.kafka_idempotence,
@@ -95,7 +95,7 @@ def _consumer(settings: Settings, parts: Parts, wake: Callable[[], None]) -> Con
         traces=parts.traces,
     )
     return Consumer(
-        bootstrap=settings.kafka_bootstrap,
+        options=settings.kafka_options(),
         pool=parts.pool,
         transaction=transaction,
         topics=COMMAND_TOPICS,

@@ -9,8 +9,6 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
-from faststream.kafka.security import parse_security
-from faststream.security import BaseSecurity
 
 from service.consume import header_names
 from service.consume.assignment import Assignment
@@ -40,24 +38,23 @@ class Consumer:
     def __init__(
         self,
         *,
-        bootstrap: str,
+        options: Mapping[str, Any],
         pool: "asyncpg.Pool[asyncpg.Record]",
         transaction: Transaction,
         topics: Sequence[str],
         group_id: str,
         prefix: str = "",
-        security: BaseSecurity | None = None,
         wake: Callable[[], None] = lambda: None,
         max_records: int = 1_000,
         meters: Meters | None = None,
         pulse: Pulse | None = None,
     ) -> None:
-        """`pulse` is the one that the transaction beats, where it has one."""
+        """`options` are every Kafka client's; `pulse` is the one that the transaction beats, where it has one."""
         self.health = ConsumerHealth(pulse=pulse or Pulse())
         meters = meters or Meters()
         meters.expect(MISPLACED, ((topic,) for topic in topics))
         self._topics = [prefix + topic for topic in topics]
-        self._options: Mapping[str, Any] = {"bootstrap_servers": bootstrap, **parse_security(security)}
+        self._options = options
         self._commits = Commits(self._find)
         self._assignment = Assignment(
             pool=pool,
@@ -70,8 +67,7 @@ class Consumer:
         self.broker: KafkaBroker
         self._consumer: Callable[[], AIOKafkaConsumer | None]
         self.broker, self._consumer = build_broker(
-            bootstrap=bootstrap,
-            security=security,
+            options=options,
             topics=self._topics,
             group_id=group_id,
             handle=BatchHandler(

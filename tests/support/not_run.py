@@ -95,15 +95,15 @@ def _why_no_kafka() -> str | None:
 
 
 def _needs_nodes(item: pytest.Item) -> bool:
-    """Nodes that a test may kill come only from the jars."""
-    return "kafka_cluster" in _fixtures(item)
+    """Nodes that a test may kill, or whose listeners are its own, come only from the jars."""
+    return not {"kafka_cluster", "secured_kafka"}.isdisjoint(_fixtures(item))
 
 
 def _why_no_nodes() -> str | None:
     try:
         fetch_jars()
     except NotHereError as reason:
-        return f"three nodes of Apache Kafka: {reason}"
+        return f"nodes of Apache Kafka of the test's own: {reason}"
     return None
 
 
