@@ -54,6 +54,7 @@ _OF_DEAD_LETTERS: Final = (
     names.DLQ_OFFSET,
     names.DLQ_FAILED_AT,
     names.DLQ_ATTEMPTS,
+    names.DLQ_APPENDED_AT,
 )
 
 
@@ -147,7 +148,7 @@ def _dead_letter() -> dict[str, Any]:
         "title": "a record that is no command, untouched",
         "headers": {
             "type": "object",
-            "properties": {name: {"type": "string"} for name in _OF_DEAD_LETTERS},
+            "properties": {name: {"type": "string"} for name in (*_OF_DEAD_LETTERS, names.DLQ_CLIENT)},
             "required": list(_OF_DEAD_LETTERS),
         },
         "payload": {},

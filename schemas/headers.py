@@ -32,6 +32,20 @@ DLQ_FAILED_AT: Final = "dlq_failed_at"
 DLQ_ATTEMPTS: Final = "dlq_attempts"
 DLQ_CLIENT: Final = "dlq_client"
 DLQ_APPENDED_AT: Final = "dlq_appended_at"
+# What a dead letter has beside the headers of its record.
+DLQ_HEADERS: Final = frozenset(
+    {
+        DLQ_REASON,
+        DLQ_DETAIL,
+        DLQ_TOPIC,
+        DLQ_PARTITION,
+        DLQ_OFFSET,
+        DLQ_FAILED_AT,
+        DLQ_ATTEMPTS,
+        DLQ_CLIENT,
+        DLQ_APPENDED_AT,
+    }
+)
 
 CREATE_BOOKING: Final = "create-booking"
 UPDATE_BOOKING: Final = "update-booking"

@@ -16,40 +16,44 @@ from typing import Any, Final
 from faststream import FastStream
 from faststream.kafka import KafkaBroker
 
+from service.backoff import Backoff
 from service.clock.clock import Clock
 from service.consume.consumer import Consumer
 from service.consume.quiet import quieten
+from service.crew import Crew, Seat
 from service.errors import SchemaMismatch
 from service.graphs.loader import load_graphs
 from service.handle.batch import BatchTransaction
-from service.parts import Parts
+from service.links.keys import LinkKeys
+from service.parts import STUCK_SECONDS, Parts
 from service.relay.relay import Relay
 from service.settings import Settings, refuse_what_is_not_there
 from service.store.lease import wait_for_event
 from service.store.migrate import check
 from service.store.pool import OUTAGE_ERRORS, make_pool
-from service.telemetry.probes import probe_server
 from service.telemetry.pulse import Pulse
 from service.telemetry.traces import open_traces
-from service.topics import COMMAND_TOPICS
+from service.telemetry.watchdog import Watchdog
+from service.topics import CONSUMED_TOPICS
 
 log = logging.getLogger(__name__)
 
 ROLES: Final = ("worker", "relay", "clock")
-STORE_RETRY_SECONDS: Final = 1.0
 RELAY_STOP_SECONDS: Final = 15.0
 
 
 class Application(FastStream):
-    """FastStream's application, which tells those who wait during the start that it is to end."""
+    """FastStream's application, which tells those who wait during the start, and other processes, that it is to end."""
 
-    def __init__(self, *brokers: KafkaBroker, leaving: asyncio.Event, **options: Any) -> None:
+    def __init__(self, *brokers: KafkaBroker, leaving: asyncio.Event, company: Crew | Seat, **options: Any) -> None:
         super().__init__(*brokers, **options)
         self._leaving = leaving
+        self._company = company
 
     def exit(self) -> None:
         """Ends the application; called by SIGTERM and Ctrl-C."""
         self._leaving.set()
+        self._company.leave()
         super().exit()
 
     async def start(self, **run_extra_options: Any) -> None:
@@ -58,11 +62,17 @@ class Application(FastStream):
             await super().start(**run_extra_options)
 
 
-def build_app(settings: Settings, roles: frozenset[str]) -> tuple[FastStream, Parts]:
-    """Wires the roles into a FastStream application; call it inside the loop. Raises SettingsError."""
+def build_app(
+    settings: Settings, roles: frozenset[str], company: Crew | Seat | None = None
+) -> tuple[FastStream, Parts]:
+    """Wires the roles into a FastStream application; call it inside the loop. Raises SettingsError.
+
+    `company` are the processes beside this one.
+    """
     refuse_what_is_not_there(settings)
     database_url = settings.database_url.get_secret_value()
     pool = make_pool(database_url)
+    company = company or Crew()
     traces = open_traces(os.environ, settings.topic_prefix, settings.group_id)
     parts, wake = Parts(pool, traces=traces), asyncio.Event()
     if "relay" in roles:
@@ -78,9 +88,10 @@ def build_app(settings: Settings, roles: frozenset[str]) -> tuple[FastStream, Pa
     if "clock" in roles:
         parts.clock = Clock(database_url=database_url, wake=wake.set, meters=parts.meters)
     if "worker" in roles:
-        parts.consumer = _consumer(settings, parts, wake.set)
+        wake_relay = company.wake if isinstance(company, Seat) else wake.set
+        parts.consumer = _consumer(settings, parts, wake_relay)
     parts.watch()
-    return _application(settings, parts), parts
+    return _application(settings, parts, company, wake.set), parts
 
 
 def _consumer(settings: Settings, parts: Parts, wake: Callable[[], None]) -> Consumer:
@@ -93,12 +104,13 @@ def _consumer(settings: Settings, parts: Parts, wake: Callable[[], None]) -> Con
         meters=parts.meters,
         pulse=pulse,
         traces=parts.traces,
+        link_keys=LinkKeys(settings.master_keys),
     )
     return Consumer(
         options=settings.kafka_options(),
         pool=parts.pool,
         transaction=transaction,
-        topics=COMMAND_TOPICS,
+        topics=CONSUMED_TOPICS,
         group_id=settings.group_id,
         prefix=settings.topic_prefix,
         wake=wake,
@@ -107,43 +119,35 @@ def _consumer(settings: Settings, parts: Parts, wake: Callable[[], None]) -> Con
     )
 
 
-def _application(settings: Settings, parts: Parts) -> FastStream:
+def _application(settings: Settings, parts: Parts, company: Crew | Seat, wake: Callable[[], None]) -> FastStream:
     leaving = asyncio.Event()
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
         quieten()
-        probes = probe_server(
-            settings.http_host,
-            settings.http_port,
-            {"/livez": parts.not_live, "/readyz": parts.not_ready},
-            parts.meters.text,
-        )
-        served = asyncio.create_task(probes.serve(), name="probes")
-        try:
-            async with parts.pool:
+        watchdog = Watchdog(asyncio.get_running_loop(), parts.not_live, STUCK_SECONDS)
+        async with company.served(parts, settings), parts.pool, watchdog:
+            try:
                 if await _schema_is_there(settings, leaving):
                     _start_loops(parts)
-                try:
-                    yield
-                finally:
-                    await _stop_loops(parts)
-        finally:
-            probes.should_exit = True
-            await served
+                    await company.begin(app.exit, wake)
+                yield
+            finally:
+                await company.end()
+                await _stop_loops(parts)
 
     consumer = parts.consumer
-    if consumer is None:
-        return Application(lifespan=lifespan, logger=log, leaving=leaving)
-    return Application(
-        consumer.broker,
-        lifespan=lifespan,
-        leaving=leaving,
-        logger=log,
-        on_startup=[consumer.prepare],
-        after_startup=[consumer.started],
-        on_shutdown=[consumer.drain],
-    )
+    brokers, hooks = ([], {}) if consumer is None else ([consumer.broker], _hooks(consumer))
+    app = Application(*brokers, lifespan=lifespan, logger=log, leaving=leaving, company=company, **hooks)
+    return app
+
+
+def _hooks(consumer: Consumer) -> dict[str, Any]:
+    return {
+        "on_startup": [consumer.prepare],
+        "after_startup": [consumer.started],
+        "on_shutdown": [consumer.drain],
+    }
 
 
 async def _schema_is_there(settings: Settings, leaving: asyncio.Event) -> bool:
@@ -151,7 +155,7 @@ async def _schema_is_there(settings: Settings, leaving: asyncio.Event) -> bool:
 
     Raises SchemaMismatch when the database is not migrated to this version.
     """
-    told = False
+    told, backoff = False, Backoff()
     while not leaving.is_set():
         try:
             missing = await check(settings.database_url.get_secret_value())
@@ -159,7 +163,7 @@ async def _schema_is_there(settings: Settings, leaving: asyncio.Event) -> bool:
             if not told:
                 log.warning("waiting for PostgreSQL: %s", error)
                 told = True
-            await wait_for_event(leaving, STORE_RETRY_SECONDS)
+            await wait_for_event(leaving, backoff.next())
             continue
         if missing:
             raise SchemaMismatch(f"the database lacks {', '.join(missing)}; run `bookstream migrate` first")
@@ -177,6 +181,7 @@ def _start_loops(parts: Parts) -> None:
 
 async def _stop_loops(parts: Parts) -> None:
     """The consumer has been drained: the relay gets a moment to publish what that left."""
+    parts.ending = True
     for part in (parts.clock, parts.relay):
         if part is not None:
             part.stop()

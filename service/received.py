@@ -79,14 +79,20 @@ Undecodable = Literal[
     "invalid_json",
     "not_an_object",
     "no_aggregate_id",
+    "not_replayable",
     "internal_error",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A record that is no command, or that broke us; it is kept with its bytes untouched."""
+    """A record that is no command, or that broke us; it is kept with its bytes untouched.
+
+    `client` is whose signature was verified before that, None where none was; of a record that was sent again the one
+    of its first coming stands.
+    """
 
     record: Record
     reason: Undecodable
     detail: str
+    client: str | None = None

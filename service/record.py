@@ -1,7 +1,23 @@
 """A record as it lies in a partition of Kafka, in the service's own terms."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST_MS = 253_402_300_799_999
+
+
+class Replay(NamedTuple):
+    """What a dead letter that was sent again says of itself: it was written so often, and who was verified at first.
+
+    `client` is the client whose signature was verified when the record first came, None where none was. Only an
+    operator's command writes the topic that it comes from, so it can be believed where a sender's header can't.
+    """
+
+    attempts: int
+    client: str | None
 
 
 class Record(NamedTuple):
@@ -9,7 +25,8 @@ class Record(NamedTuple):
 
     `topic` is the logical name (without the prefix), `timestamp` the broker's append time in milliseconds since 1970.
     A header name that is not UTF-8 carries its bytes as surrogate escapes (PEP 383): `name.encode("utf-8",
-    "surrogateescape")` gives them back, and a plain `encode()` fails.
+    "surrogateescape")` gives them back, and a plain `encode()` fails. A record that was sent again out of the dead
+    letters is decoded as it was at first, place and append time included; `replay` tells it apart.
     """
 
     topic: str
@@ -19,6 +36,7 @@ class Record(NamedTuple):
     value: bytes | None
     headers: tuple[tuple[str, bytes | None], ...]
     timestamp: int
+    replay: Replay | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +47,9 @@ class Span:
     partition: int
     expected: int
     next: int
+
+
+@lru_cache(maxsize=1024)
+def append_time(milliseconds: int) -> datetime:
+    """Gives the time at which the broker appended a record; one outside the calendar is the nearest within it."""
+    return EPOCH + timedelta(milliseconds=min(max(milliseconds, 0), LATEST_MS))

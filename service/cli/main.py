@@ -18,9 +18,11 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "topics": "Creates missing topics and compares the rest with what is wanted.",
         "send": "Publishes commands from a file or standard input and waits for outcomes.",
         "tail": "Follows events, results and dead letters.",
+        "dlq": "Lists, shows and replays dead letters.",
         "show": "A booking, visit or location as it stands, and what can be done with it.",
         "doctor": "Looks for what keeps the service from its work, and says what helps.",
         "resync": "Publishes snapshots of bookings and visits for consumers that start late.",
+        "link-key": "The keys that sign action links: list, rotate, revoke.",
         "graph": "Prints and draws state graphs.",
         "schemas": "Writes JSON Schemas and the AsyncAPI document.",
     }
@@ -40,7 +42,8 @@ class Lazy(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(f"service.cli.{cmd_name}"), cmd_name)
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(importlib.import_module(f"service.cli.{name}"), name)
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:

@@ -3,24 +3,19 @@
 import asyncio
 import json
 import re
-import sys
-import time
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Final
+from datetime import datetime
 
 import click
 
 from service.cli.database import connected
+from service.cli.moment import moment
+from service.cli.progress import Progress
 from service.errors import ServiceError
 from service.graphs.loader import load_graphs
 from service.handle.batch import CURRENT_EPOCH
 from service.resync.bookmark import Bookmark, Selection, begin, unfinished
-from service.resync.resync import MOST_WAITING, Resync
+from service.resync.resync import MOST_WAITING, Resync, Tell
 from service.settings import Settings, load_settings
-
-ON_TERMINAL_SECONDS: Final = 0.2
-ELSEWHERE_SECONDS: Final = 5.0
 
 
 def _rate(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
@@ -32,25 +27,11 @@ def _rate(ctx: click.Context, param: click.Parameter, value: str | None) -> floa
     return None if found is None else float(found[1])
 
 
-def _moment(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
-    """Reads a time that means one moment: RFC 3339 with an offset."""
-    del ctx, param
-    if value is None:
-        return None
-    try:
-        found = datetime.fromisoformat(value)
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise click.BadParameter(f"{value!r} is no time with an offset, such as 2026-12-01T09:00:00Z")
-    return found.astimezone(UTC)
-
-
 @click.command()
 @click.option("--account", help="Only this account.")
 @click.option("--location", help="Only what is at this location now.")
 @click.option("--kind", type=click.Choice(("booking", "visit")), help="Only bookings, or only visits.")
-@click.option("--changed-since", callback=_moment, metavar="TIME", help="Only what changed at this time or later.")
+@click.option("--changed-since", callback=moment, metavar="TIME", help="Only what changed at this time or later.")
 @click.option("--rate", callback=_rate, metavar="N/s", help="At most so many snapshots a second.  [default: no bound]")
 @click.option("--resume", is_flag=True, help="Go on with the newest resync that was interrupted.")
 @click.option("--json", "as_json", is_flag=True, help="The summary as JSON.")
@@ -89,47 +70,30 @@ def resync(
         raise click.ClickException("interrupted; `bookstream resync --resume` goes on from here") from None
     progress.end()
     if as_json:
-        told = {"resync_id": bookmark.resync_id, "published": bookmark.published, "total": bookmark.total}
-        click.echo(json.dumps(told))
+        members = {"resync_id": bookmark.resync_id, "published": bookmark.published, "total": bookmark.total}
+        click.echo(json.dumps(members))
     else:
         click.echo(f"{bookmark.published} snapshots are published or on their way (resync {bookmark.resync_id})")
 
 
-async def _resync(
-    settings: Settings, selection: Selection | None, rate: float | None, progress: "Progress"
-) -> Bookmark:
+async def _resync(settings: Settings, selection: Selection | None, rate: float | None, progress: Progress) -> Bookmark:
     graphs = load_graphs(settings.graphs_dir)
     async with connected(settings, "resync") as connection:
         bookmark = await unfinished(connection) if selection is None else await begin(connection, selection)
         if bookmark is None:
             raise ServiceError("no resync was interrupted; leave --resume out to begin one")
-        await Resync(connection, graphs, bookmark, epoch=CURRENT_EPOCH, rate=rate, tell=progress.tell).run()
+        await Resync(connection, graphs, bookmark, epoch=CURRENT_EPOCH, rate=rate, tell=_telling(progress)).run()
         return bookmark
 
 
-@dataclass(slots=True)
-class Progress:
-    """How far it is, on standard error: one line that changes on a terminal, a line now and then elsewhere."""
+def _telling(progress: Progress) -> Tell:
+    return lambda bookmark, waiting: progress.tell(told(bookmark, waiting))
 
-    on_terminal: bool = field(default_factory=sys.stderr.isatty)
-    _told: float = field(default_factory=time.monotonic)
-    _open: bool = False
 
-    def tell(self, bookmark: Bookmark, waiting: int) -> None:
-        """Tell it, unless it was told just now."""
-        now = time.monotonic()
-        if now - self._told < (ON_TERMINAL_SECONDS if self.on_terminal else ELSEWHERE_SECONDS):
-            return
-        self._told = now
-        share = 100 * bookmark.published // max(bookmark.total, 1)
-        text = f"{bookmark.published} of {bookmark.total} ({min(share, 100)} %)"
-        if waiting >= MOST_WAITING // 2:
-            text += f", {waiting} snapshots wait for the relay"
-        self._open = self.on_terminal
-        click.echo(f"\r{text}\033[K" if self.on_terminal else f"... {text}", err=True, nl=not self.on_terminal)
-
-    def end(self) -> None:
-        """Close the line."""
-        if self._open:
-            click.echo(err=True)
-            self._open = False
+def told(bookmark: Bookmark, waiting: int) -> str:
+    """How far a resync is."""
+    share = 100 * bookmark.published // max(bookmark.total, 1)
+    text = f"{bookmark.published} of {bookmark.total} ({min(share, 100)} %)"
+    if waiting >= MOST_WAITING // 2:
+        text += f", {waiting} snapshots wait for the relay"
+    return text

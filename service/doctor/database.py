@@ -22,6 +22,7 @@ NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "slot": ("SELECT", "INSERT", "DELETE"),
     "timer": _ALL,
     "outbox": ("SELECT", "INSERT", "DELETE"),
+    "link_key": ("SELECT", "INSERT"),
     "resync": ("SELECT", "INSERT", "UPDATE"),
     "client": ("SELECT",),
     "client_secret": ("SELECT",),

@@ -10,6 +10,7 @@ from typing import Final
 import asyncpg
 
 from service.decode.record import decode
+from service.decode.replay import as_at_first
 from service.domain.graph import Graph
 from service.domain.instants import instant_text
 from service.errors import PartitionLost, StoreUnavailable
@@ -19,6 +20,7 @@ from service.handle.decided import Decided
 from service.handle.progress import move_progress
 from service.handle.tally import Tally, expect, tell
 from service.handle.traced import spans_of
+from service.links.keys import LinkKeys
 from service.outbox.append import append
 from service.outbox.dead_letter import dead_letter_row
 from service.received import DeadLetter, Received
@@ -49,13 +51,15 @@ class BatchTransaction:
         meters: Meters | None = None,
         pulse: Pulse | None = None,
         traces: Traces | None = None,
+        link_keys: LinkKeys | None = None,
     ) -> None:
-        """`meters` count what is committed, `traces` tell of it; `pulse` beats at every step."""
+        """`meters` count what is committed, `traces` tell of it; `pulse` beats at each step; `link_keys` sign links."""
         self._pool = pool
         self._graphs = graphs
         self._reply_topics = reply_topics
         self._clock = clock
-        self._answers = Answers(graphs, CURRENT_EPOCH)
+        self._link_keys = link_keys or LinkKeys()
+        self._answers = Answers(graphs, CURRENT_EPOCH, self._link_keys)
         self._meters = meters or Meters()
         self._pulse = pulse or Pulse()
         self._traces = traces
@@ -63,6 +67,7 @@ class BatchTransaction:
 
     async def __call__(self, records: Sequence[Record], spans: Sequence[Span]) -> None:
         """Applies a batch whole or not at all; raises PartitionLost or StoreUnavailable."""
+        await self._know_keys()
         # 1. command -> decode -> authenticate
         decoding = Tally(self._pulse)
         decoded = await self._decode_all(records)
@@ -91,6 +96,13 @@ class BatchTransaction:
                 return
         raise StoreUnavailable("the batch met other transactions again and again")
 
+    async def _know_keys(self) -> None:
+        try:
+            await self._link_keys.refresh(self._pool)
+        except OUTAGE_ERRORS as error:
+            self._retried("unavailable")
+            raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
+
     def _retried(self, cause: str) -> None:
         self._meters.add(BATCH_RETRIES, 1, cause)
 
@@ -106,11 +118,14 @@ class BatchTransaction:
 
     def _decode(self, record: Record) -> Received | DeadLetter:
         """A record that breaks the decoder is a dead letter of its own; its neighbours go on."""
+        first = as_at_first(record)
+        if isinstance(first, DeadLetter):
+            return first
         try:
-            return decode(record, self._reply_topics)
+            return decode(first, self._reply_topics, self._link_keys.ring.secrets)
         except Exception as error:
             log.exception("decoding %s/%d/%d failed", record.topic, record.partition, record.offset)
-            return DeadLetter(record, "internal_error", f"{type(error).__name__}: the record broke the decoder")
+            return DeadLetter(first, "internal_error", f"{type(error).__name__}: the record broke the decoder")
 
     async def _transact(
         self, commands: Sequence[Received], letters: Sequence[DeadLetter], spans: Sequence[Span], tally: Tally

@@ -81,7 +81,8 @@ def _tell_commands(meters: Meters, decided: Sequence[Decided], committed_at: flo
         received = one.received
         key = (received.envelope.type, one.outcome)
         outcomes[key] = outcomes.get(key, 0) + 1
-        latencies.append(max(0.0, committed_at - received.record.timestamp / 1000))
+        if received.record.replay is None:
+            latencies.append(max(0.0, committed_at - received.record.timestamp / 1000))
         for change in one.changes:
             events[change.after.kind] += 1
         if one.refusal is not None:

@@ -16,7 +16,7 @@ from service.errors import SettingsError
 from service.settings import Settings
 from service.store import pool
 from service.telemetry import traces
-from service.topics import COMMAND_TOPICS, wanted
+from service.topics import CONSUMED_TOPICS, wanted
 from tests.deploy.rendered import COMPONENT, Object, Rendered, called, pod_labels, pod_spec
 
 DATABASE_URL: Final = "BOOKSTREAM_DATABASE_URL"
@@ -190,7 +190,7 @@ def scaling(rendered: Rendered) -> list[str]:
         spec = thing["spec"]
         metadata: list[Any] = [each["metadata"] for each in spec["triggers"]]
         if sorted(each.get("topic", "") for each in metadata) != sorted(
-            values.topic_prefix + t for t in COMMAND_TOPICS
+            values.topic_prefix + t for t in CONSUMED_TOPICS
         ):
             problems.append(f"{called(thing)}: does not look at the topics that the worker consumes")
         should = {

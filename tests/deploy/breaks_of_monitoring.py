@@ -1,9 +1,10 @@
 """Mistakes in what watches the service: for each check, what it has to say and how to make it."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from tests.deploy import monitoring, network
+from tests.deploy import dashboards, monitoring, network
 from tests.deploy.rendered import Break, Check, Rendered, drop, put, remove
 
 MONITOR: Final = ("PodMonitor", "bookstream")
@@ -45,6 +46,35 @@ def _scrape(pointer: str, value: object) -> Break:
     return put("NetworkPolicy", "bookstream-scrape", f"spec/{pointer}", value)
 
 
+def _panel(title: str, change: Callable[[Any], object], file: str = "flow.json") -> Break:
+    """Change the first panel of that title."""
+
+    def apply(rendered: Rendered) -> None:
+        data = rendered.one("ConfigMap", "bookstream-dashboards")["data"]
+        dashboard = json.loads(data[file])
+        change(next(panel for panel in dashboard["panels"] if panel["title"] == title))
+        data[file] = json.dumps(dashboard)
+
+    return apply
+
+
+def _asks(title: str, expr: str) -> Break:
+    return _panel(title, lambda panel: panel["targets"][0].update(expr=expr))
+
+
+def _steps(panel: Any) -> Any:
+    return panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+
+
+def _same_uid(rendered: Rendered) -> None:
+    data = rendered.one("ConfigMap", "bookstream-dashboards")["data"]
+    data["flow.json"] = data["flow.json"].replace("bookstream-flow", "bookstream-promises")
+
+
+_RECORDED_LAG: Final = "namespace:bookstream_consumer_lag_seconds:max"
+_LAG: Final = "Lag in seconds"
+_ROWS_THAT_WAIT: Final = "Rows that wait"
+
 BREAKS: Final[Mapping[Check, list[tuple[str, Break]]]] = {
     network.ways_in: [
         ("lets in []", remove("NetworkPolicy", "bookstream-scrape")),
@@ -74,6 +104,7 @@ BREAKS: Final[Mapping[Check, list[tuple[str, Break]]]] = {
         ("groups by kind", _expr("sum by (kind) (rate(bookstream_commands_total[5m])) > 0")),
         ("groups by topic", _expr("sum by (topic) (namespace:bookstream_relay_owner:sum) > 0")),
         ("there is no metric bookstream_lag", put(*RECORDS, f"{_FIRST}/expr", "max(bookstream_lag)")),
+        ("flow, Timers due: there is no metric bookstream_timers", _asks("Timers due", "sum(bookstream_timers)")),
     ],
     monitoring.alerting: [
         ("is of no known severity", put(*ALERTS, f"{_FIRST}/labels", {"severity": "page"})),
@@ -88,5 +119,33 @@ BREAKS: Final[Mapping[Check, list[tuple[str, Break]]]] = {
         ("BookstreamCommandsNearRetention", _rule("BookstreamCommandsNearRetention", "expr", "x > 604800")),
         ("BookstreamEventsNearRetention", _rule("BookstreamEventsNearRetention", "expr", "x > 302401")),
         ("BookstreamLoopStuck", _rule("BookstreamLoopStuck", "expr", "x > 120")),
+    ],
+    dashboards.shown: [
+        ("bookstream_timers_due is on no dashboard", _asks("Timers due", "sum(bookstream_timers_late_seconds)")),
+        ("bookstream_events_total is on no dashboard", _asks("Events written", "time()")),
+    ],
+    dashboards.drawn: [
+        ("draws [121, 302400.0]", _panel(_LAG, lambda panel: _steps(panel)[1].update(value=121))),
+        ("draws [302400.0]", _panel(_LAG, lambda panel: _steps(panel).pop(1))),
+        ("there is no alert BookstreamLate", _panel(_LAG, lambda panel: panel.update(description="BookstreamLate"))),
+        ("its alerts fire at [130.0, 302400.0]", _rule("BookstreamCommandsLate", "expr", f"{_RECORDED_LAG} > 130")),
+        ("does not say BookstreamTimersLate (critical): > 60 for 3m", _rule("BookstreamTimersLate", "for", "3m")),
+        ("does not show what BookstreamRelayHeld is about", _asks("Held partitions", "time()")),
+        (
+            "BookstreamNoClockOwner is drawn nowhere",
+            _panel("Active clocks", lambda panel: panel.update(description="x"), "promises.json"),
+        ),
+    ],
+    dashboards.laid_out: [
+        ("is there 2 times", _panel(_LAG, lambda panel: panel.update(id=5))),
+        ("covers another", _panel(_LAG, lambda panel: panel["gridPos"].update(w=9))),
+        ("is too wide", _panel("Partitions by state", lambda panel: panel["gridPos"].update(w=9))),
+        ("its rows are", _panel("decode", lambda panel: panel.update(title="parse"))),
+        ("no known unit", _panel(_LAG, lambda panel: panel["fieldConfig"]["defaults"].update(unit="seconds"))),
+        ("has no description", _panel(_LAG, lambda panel: panel.update(description=""))),
+        ("without a name", _panel(_LAG, lambda panel: panel["targets"][0].update(legendFormat=""))),
+        ("bound to one data source", _panel(_LAG, lambda panel: panel["targets"][0]["datasource"].update(uid="p"))),
+        ("asks all namespaces for bookstream_outbox_rows", _asks(_ROWS_THAT_WAIT, "sum(bookstream_outbox_rows)")),
+        ("uid bookstream-promises is there 2 times", _same_uid),
     ],
 }

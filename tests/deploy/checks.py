@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.deploy import agreement, monitoring, network, pod_security, schemas, shape
+from tests.deploy import agreement, dashboards, monitoring, network, pod_security, schemas, shape
 from tests.deploy.rendered import Check
 
 CHECKS: Final[tuple[Check, ...]] = (
@@ -32,4 +32,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     monitoring.metrics,
     monitoring.alerting,
     monitoring.limits,
+    dashboards.shown,
+    dashboards.drawn,
+    dashboards.laid_out,
 )

@@ -11,55 +11,59 @@ from service.telemetry.names import METRICS, Metric
 from service.topics import COMMAND_TOPICS, wanted
 from tests.deploy.agreement import read
 from tests.deploy.rendered import Rendered, called, pod_labels, pod_spec, selects
+from tests.monitoring.panels import panels
 from tests.monitoring.promql import Selector, grouped_by, selectors
 from tests.monitoring.rules import Alert, alerts, records
 
 RUNBOOKS: Final = Path(__file__).resolve().parents[2] / "deploy" / "runbooks"
 SEVERITIES: Final = frozenset({"critical", "warning"})
-# Of the pod, by Prometheus' operator; `up` is made by Prometheus, the others by the process.
+# Of the pod, by Prometheus' operator.
 TARGET_LABELS: Final = frozenset({"namespace", "pod"})
-FOREIGN: Final = frozenset({"up", "process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds"})
+# Made by Prometheus, and by the process.
+FOREIGN: Final = frozenset(
+    {"up", "ALERTS", "process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds"}
+)
 _DECLARED: Final = {metric.name: metric for metric in METRICS}
 _HISTOGRAM: Final = re.compile(r"_(bucket|sum|count)$")
 
 
 def scraping(rendered: Rendered) -> list[str]:
     """A PodMonitor takes each long-running workload and no other, at a port that it has and a path that is served."""
-    problems = []
+    found = []
     for monitor in rendered.all("PodMonitor"):
         spec = monitor["spec"]
         taken = [each for each in rendered.workloads() if selects(spec["selector"], pod_labels(each))]
         if taken != rendered.all("Deployment"):
-            problems.append(f"{called(monitor)}: scrapes {[called(each) for each in taken]}")
+            found.append(f"{called(monitor)}: scrapes {[called(each) for each in taken]}")
         for endpoint in spec["podMetricsEndpoints"]:
             if endpoint.get("path") != probes.METRICS_PATH:
-                problems.append(f"{called(monitor)}: nothing answers {endpoint.get('path')}")
-            problems += [
+                found.append(f"{called(monitor)}: nothing answers {endpoint.get('path')}")
+            found += [
                 f"{called(monitor)}: {called(each)} has no port {endpoint.get('port')}"
                 for each in taken
                 if endpoint.get("port")
                 not in {port["name"] for port in pod_spec(each)["containers"][0].get("ports", ())}
             ]
-    return problems
+    return found
 
 
 def expressions(rendered: Rendered) -> Iterator[tuple[str, str]]:
-    """Every expression in rules, and whose it is."""
+    """Every expression in rules and dashboards, and whose it is."""
     yield from ((alert.name, alert.expr) for alert in alerts(rendered))
     yield from records(rendered).items()
+    yield from ((panel.label, expr) for panel in panels(rendered) for expr in panel.expressions)
 
 
 def metrics(rendered: Rendered) -> list[str]:
     """Expressions ask for metrics that the service shows, by labels that they have; counters by their growth."""
     recorded = records(rendered)
-    return [
-        f"{owner}: {problem}"
-        for owner, expr in expressions(rendered)
-        for problem in (
-            *(problem for selector in selectors(expr) for problem in _selected(selector, recorded)),
-            *_grouped(expr, recorded),
-        )
-    ]
+    return [f"{owner}: {each}" for owner, expr in expressions(rendered) for each in problems(expr, recorded)]
+
+
+def problems(expr: str, recorded: dict[str, str]) -> list[str]:
+    """What is wrong with one expression."""
+    found = [each for selector in selectors(expr) for each in _selected(selector, recorded)]
+    return [*found, *_grouped(expr, recorded)]
 
 
 def _selected(selector: Selector, recorded: dict[str, str]) -> Iterator[str]:
@@ -103,9 +107,9 @@ def alerting(rendered: Rendered) -> list[str]:
     found = alerts(rendered)
     if not found:
         return []
-    problems = [f"{alert.name}: {problem}" for alert in found for problem in _told(alert)]
+    told = [f"{alert.name}: {problem}" for alert in found for problem in _told(alert)]
     written = {path.stem for path in RUNBOOKS.glob("*.md")} - {"README"}
-    return problems + [f"{name}: a runbook without an alert" for name in sorted(written - {one.name for one in found})]
+    return told + [f"{name}: a runbook without an alert" for name in sorted(written - {one.name for one in found})]
 
 
 def _told(alert: Alert) -> Iterator[str]:

@@ -7,7 +7,7 @@ import pytest
 
 from schemas import headers as names
 from service.settings import Settings
-from service.topics import COMMAND_TOPICS
+from service.topics import CONSUMED_TOPICS
 from tests.deploy import schemas
 from tests.deploy.rendered import ENVIRONMENTS, Rendered, kustomize
 
@@ -41,13 +41,22 @@ def _rights(users: Rendered, name: str) -> set[tuple[str, str, str]]:
 
 def test_the_worker_reads_commands_as_its_group(users: Rendered) -> None:
     """It writes nothing and creates nothing."""
-    topics = {("topic", name, operation) for name in COMMAND_TOPICS for operation in ("Read", "Describe")}
+    topics = {("topic", name, operation) for name in CONSUMED_TOPICS for operation in ("Read", "Describe")}
     assert _rights(users, "worker") == topics | {("group", Settings().group_id, "Read")}
 
 
 def test_the_relay_writes_what_the_outbox_may_hold(users: Rendered) -> None:
     """It reads nothing and creates nothing."""
     assert _rights(users, "relay") == {("topic", name, each) for name in _WRITTEN for each in ("Write", "Describe")}
+
+
+def test_only_who_replays_dead_letters_writes_where_they_come_again(users: Rendered) -> None:
+    """What stands on commands-replay is believed, so nobody else may write it."""
+    group = ("group", f"{Settings().group_id}.dlq-replay.", "Read")
+    topics = {("topic", names.COMMANDS_DLQ, "Read"), ("topic", names.COMMANDS_REPLAY, "Write")}
+    assert _rights(users, "dlq-replay") == {group} | topics | {(kind, name, "Describe") for kind, name, _ in topics}
+    write = ("topic", names.COMMANDS_REPLAY, "Write")
+    assert not any(write in _rights(users, other) for other in ("worker", "relay", "topics-check"))
 
 
 def test_the_check_of_topics_reads_their_settings(users: Rendered) -> None:
@@ -57,14 +66,15 @@ def test_the_check_of_topics_reads_their_settings(users: Rendered) -> None:
 
 
 def test_the_rights_are_taken_by_name(users: Rendered) -> None:
-    """No pattern gives more than what is listed."""
+    """No pattern gives more than what is listed, but for the groups that keep how far a replay is."""
     rules = [rule for user in users.all("KafkaUser") for rule in user["spec"]["authorization"]["acls"]]
+    rules = [rule for rule in rules if rule["resource"]["name"] != f"{Settings().group_id}.dlq-replay."]
     assert all("patternType" not in rule["resource"] and rule["resource"]["name"] != "*" for rule in rules)
 
 
 def test_the_users_are_valid(users: Rendered, schemas_of_operators: Path) -> None:
     """The operator would take them."""
-    assert len(users.objects) == 3
+    assert len(users.objects) == 4
     assert schemas.custom(schemas_of_operators)(users) == []
 
 

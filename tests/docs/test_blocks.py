@@ -7,7 +7,7 @@ import pytest
 from tests.docs.blocks import Block, blocks, read_blocks
 from tests.docs.commands import RUNNERS, lines, runner
 
-LANGUAGES = {"python", "sh", "mermaid", "go", "java", "javascript"}
+LANGUAGES = {"python", "sh", "mermaid", "go", "java", "javascript", "sql", "promql"}
 PAGE = (
     "intro\n\n    make demo   # shows it\n    make test\n\n- a list\n    with a second line\n\n```python\nx = 1\n```\n"
 )

@@ -1,6 +1,7 @@
 from service.outbox.dead_letter import dead_letter_row
 from service.received import DeadLetter
 from service.record import Record
+from tests.support.records import APPENDED_MS
 from tests.support.rows import sent
 
 HEADERS = (("ce_id", b"\xff"), ("n\udcff", b"1"), ("null", None), ("twice", b"1"), ("twice", b"2"))
@@ -8,7 +9,9 @@ HEADERS = (("ce_id", b"\xff"), ("n\udcff", b"1"), ("null", None), ("twice", b"1"
 
 def letter(key: bytes | None, value: bytes | None, headers: tuple[tuple[str, bytes | None], ...]) -> DeadLetter:
     """A dead letter from the seventh partition."""
-    return DeadLetter(Record("visit-commands", 7, 42, key, value, headers, 0), "header_not_utf8", "détail" * 200)
+    return DeadLetter(
+        Record("visit-commands", 7, 42, key, value, headers, APPENDED_MS), "header_not_utf8", "détail" * 200
+    )
 
 
 def test_everything_is_kept() -> None:
@@ -24,6 +27,7 @@ def test_everything_is_kept() -> None:
         "dlq_offset": b"42",
         "dlq_failed_at": b"2026-12-01T09:00:00Z",
         "dlq_attempts": b"1",
+        "dlq_appended_at": b"2026-12-01T09:00:00Z",
     }
 
 

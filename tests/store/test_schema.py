@@ -20,7 +20,16 @@ from service.handle import (
 from tests.store.conftest import Connection
 
 # Of the whole service, not of an account.
-SHARED = {"progress", "outbox", "schema_migration", "graph_revision", "resync", "client_revision", "sealing_key"}
+SHARED = {
+    "progress",
+    "outbox",
+    "schema_migration",
+    "graph_revision",
+    "resync",
+    "client_revision",
+    "sealing_key",
+    "link_key",
+}
 INDEXES = """
 SELECT t.relname AS table_name, i.relname AS name, x.indisunique OR x.indisexclusion AS rules, a.attname AS first
 FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class t ON t.oid = x.indrelid

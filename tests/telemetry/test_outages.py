@@ -157,7 +157,7 @@ async def test_a_standby_is_ready(
                 return [sorted(one.value(gauge) for one in found) for gauge in gauges]
 
             async def settled() -> bool:
-                return await shares() == [[0, 3], [0, 1], [0, 1]]
+                return await shares() == [[0, 4], [0, 1], [0, 1]]
 
             await until(settled, 40)
             for service in both:

@@ -48,7 +48,7 @@ def _check_worker(found: Scrape) -> None:
     assert found.samples["bookstream_batch_size_sum", ()] == 31
     assert found.value(names.COMMAND_LATENCY) == 29
     assert found.value(names.VERSION_CONFLICTS) == found.value(names.REDECIDED) == 0
-    assert found.value(names.CONSUMER_PARTITIONS, state="moving") == found.value(names.CONSUMER_PARTITIONS) == 12
+    assert found.value(names.CONSUMER_PARTITIONS, state="moving") == found.value(names.CONSUMER_PARTITIONS) == 16
 
 
 def _check_relay_and_clock(found: Scrape) -> None:

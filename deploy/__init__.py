@@ -1,0 +1,1 @@
+"""What operators apply; only the dashboards are made by a program."""
