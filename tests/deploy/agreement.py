@@ -21,10 +21,14 @@ from tests.deploy.rendered import COMPONENT, Object, Rendered, called, pod_label
 
 DATABASE_URL: Final = "BOOKSTREAM_DATABASE_URL"
 VARIABLES: Final = frozenset(f"BOOKSTREAM_{name.upper()}" for name in Settings.model_fields)
+# What a Secret would hold, where users came by password.
+PASSWORDS: Final = frozenset(f"BOOKSTREAM_KAFKA_SECURITY_{name}" for name in ("SASL_PASSWORD", "SSL_KEY_PASSWORD"))
 ENCRYPTION_KEYS: Final = "BOOKSTREAM_ENCRYPTION_KEYS"
-# Secrets hold the first two, and the other has no value that means none.
-NOT_IN_THE_MAP: Final = frozenset({DATABASE_URL, ENCRYPTION_KEYS, "BOOKSTREAM_GRAPHS_DIR"})
+# Secrets hold the others, and the last has no value that means none.
+NOT_IN_THE_MAP: Final = PASSWORDS | {DATABASE_URL, ENCRYPTION_KEYS, "BOOKSTREAM_GRAPHS_DIR"}
 NEEDS_KEYS: Final = frozenset({"worker", "migrate"})
+# PostgreSQL's own, which asyncpg reads by itself.
+OF_POSTGRES: Final = frozenset({"PGSSLMODE", "PGSSLROOTCERT"})
 # OpenTelemetry's own, which its SDK reads by itself.
 OF_TRACES: Final = frozenset(
     name for known in (api, environment_variables) for name in vars(known) if name.startswith("OTEL_")
@@ -65,6 +69,7 @@ def settings(rendered: Rendered) -> list[str]:
         traces.are_wanted(rendered.settings())
     except (ValueError, SettingsError) as error:
         return [*problems, f"the service would not start: {error}"]
+    problems += [f"the service would not start: {each}" for each in values.kafka_contradictions()]
     if values.signing != "off":
         problems.append("this release starts only with BOOKSTREAM_SIGNING=off")
     if values.http_host != "0.0.0.0":  # noqa: S104  probes come from outside the pod
@@ -84,7 +89,9 @@ def environment(rendered: Rendered) -> list[str]:
     for thing in rendered.workloads():
         container = pod_spec(thing)["containers"][0]
         variables = {each["name"]: each for each in container.get("env", ())}
-        problems += [f"{called(thing)}: {name} is no setting" for name in variables if name not in VARIABLES]
+        problems += [
+            f"{called(thing)}: {name} is no setting" for name in variables if name not in VARIABLES | OF_POSTGRES
+        ]
         if (DATABASE_URL in variables) != (role(thing) in NEEDS_POSTGRES):
             problems.append(f"{called(thing)}: {DATABASE_URL} is missing, or not needed")
         if DATABASE_URL in variables:

@@ -41,17 +41,18 @@ BREAKS: Final[Mapping[Check, list[tuple[str, Break]]]] = {
         ("OTEL_TRACE_EXPORTER: no such setting", _setting("OTEL_TRACE_EXPORTER", "otlp")),
         ("OTEL_TRACES_EXPORTER: is missing", drop("ConfigMap", "bookstream-settings", "data/OTEL_TRACES_EXPORTER")),
         ("the service would not start", _setting("OTEL_TRACES_EXPORTER", "zipkin")),
+        ("KEY_FILE: is needed with", _setting("BOOKSTREAM_KAFKA_SECURITY_SSL_KEY_FILE", "")),
         ("starts only with BOOKSTREAM_SIGNING=off", _setting("BOOKSTREAM_SIGNING", "required")),
         ("probes would not reach the service", _setting("BOOKSTREAM_HTTP_ADDRESS", "127.0.0.1:8080")),
         ("the service listens on 8081", _setting("BOOKSTREAM_HTTP_ADDRESS", "0.0.0.0:8081")),
         ("listens on 8080, not on [9090]", put(*WORKER, f"{_CONTAINER}/ports/0/containerPort", 9090)),
     ],
     agreement.environment: [
-        ("BOOKSTREAM_DB_URL is no setting", put(*WORKER, f"{_CONTAINER}/env/0/name", "BOOKSTREAM_DB_URL")),
+        ("BOOKSTREAM_DB_URL is no setting", put(*WORKER, f"{_CONTAINER}/env/2/name", "BOOKSTREAM_DB_URL")),
         ("is missing, or not needed", put(*CLOCK, f"{_CONTAINER}/env", [])),
         ("is missing, or not needed", put("Job", "bookstream-topics-check", f"{_CONTAINER}/env", [_PLAIN])),
-        ("Secret bookstream-postgres-app", put(*WORKER, f"{_CONTAINER}/env/0/valueFrom/secretKeyRef/key", "url")),
-        ("Secret bookstream-postgres-app", put(*WORKER, f"{_CONTAINER}/env/0", _PLAIN)),
+        ("Secret bookstream-postgres-app", put(*WORKER, f"{_CONTAINER}/env/2/valueFrom/secretKeyRef/key", "url")),
+        ("Secret bookstream-postgres-app", put(*WORKER, f"{_CONTAINER}/env/2", _PLAIN)),
         ("Secret other-app", put(*CLUSTER, "metadata/name", "other")),
         ("has no settings", drop(*RELAY, f"{_CONTAINER}/envFrom")),
     ],
@@ -112,7 +113,7 @@ BREAKS: Final[Mapping[Check, list[tuple[str, Break]]]] = {
     network.ways_out: [
         (
             "Deployment bookstream-worker: has no way to",
-            _policy("bookstream-worker", "spec/egress/1/ports/0/port", 9093),
+            _policy("bookstream-worker", "spec/egress/1/ports/0/port", 9092),
         ),
         (
             "Deployment bookstream-worker: has no way to",
