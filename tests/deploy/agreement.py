@@ -9,7 +9,7 @@ from unittest import mock
 from opentelemetry import environment_variables as api
 from opentelemetry.sdk import environment_variables
 
-from service import app
+from service import app, crew
 from service.cli.main import COMMANDS
 from service.consume import broker
 from service.errors import SettingsError
@@ -119,7 +119,7 @@ def commands(rendered: Rendered) -> list[str]:
             roles.add(rest[-1])
             if rest != ["--roles", role(thing)]:
                 problems.append(f"{called(thing)}: runs {rest}")
-        served = set(re.findall(r'"(/[a-z]+)": parts\.', inspect.getsource(app)))
+        served = set(re.findall(r'"(/[a-z]+)": not_', inspect.getsource(crew)))
         problems += [
             f"{called(thing)}: nothing answers {value['httpGet']['path']}"
             for name, value in container.items()
