@@ -64,6 +64,11 @@ class SecuredKafka(JarKafka):
         self.pairs: dict[str, Pair] = {user: self.authority.sign(user) for user in users}
         self._listener_ports = {name: free_port() for name in _LISTENERS}
 
+    @property
+    def first(self) -> str:
+        """The user that PLAIN lets in."""
+        return self._users[0]
+
     def at(self, listener: str, host: str = LOOPBACK) -> str:
         """The address of a listener."""
         return f"{host}:{self._listener_ports[listener]}"
