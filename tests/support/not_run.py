@@ -11,6 +11,8 @@ from tests.support.crd_schemas import REMEDY as SCHEMAS_REMEDY
 from tests.support.crd_schemas import crd_schemas
 from tests.support.kafka_jars import fetch_jars
 from tests.support.node import node
+from tests.support.postgres_tls import REMEDY as POSTGRES_TLS_REMEDY
+from tests.support.postgres_tls import binaries as postgres_with_tls
 from tests.support.prometheus import REMEDY as PROMETHEUS_REMEDY
 from tests.support.prometheus import program
 from tests.support.stack import NotHereError, real_kafka_is_owed
@@ -40,6 +42,8 @@ class NotRun:
         self._leave_out(items, _needs_prometheus, _why_no_prometheus)
         # Nobody's tools bring these schemas, so that no run can owe them.
         self._leave_out(items, _needs_crd_schemas, _why_no_crd_schemas, owed=False)
+        # The server in the wheel has no TLS, and a server can't be fetched without the libraries that it needs.
+        self._leave_out(items, _needs_postgres_tls, _why_no_postgres_tls, owed=False)
         if self._left_out:
             config.hook.pytest_deselected(items=self._left_out)
 
@@ -77,7 +81,7 @@ class NotRun:
         for reason in self._reasons:
             reporter.write_line(f"why: {reason}")
         node_js = "Node.js with npm for the AsyncAPI parser"
-        remedies = kafka_support.REMEDY, node_js, PROMETHEUS_REMEDY, SCHEMAS_REMEDY
+        remedies = kafka_support.REMEDY, node_js, PROMETHEUS_REMEDY, SCHEMAS_REMEDY, POSTGRES_TLS_REMEDY
         reporter.write_line(f"remedy: {'; '.join(remedies)}")
         if owed:
             reporter.write_line("CI or BROKER=kafka asks for them, so this run has failed", red=True)
@@ -141,6 +145,18 @@ def _why_no_crd_schemas() -> str | None:
         crd_schemas()
     except NotHereError as reason:
         return f"schemas of the operators' objects: {reason}"
+    return None
+
+
+def _needs_postgres_tls(item: pytest.Item) -> bool:
+    return "tls_postgres" in _fixtures(item)
+
+
+def _why_no_postgres_tls() -> str | None:
+    try:
+        postgres_with_tls()
+    except NotHereError as reason:
+        return f"PostgreSQL with TLS: {reason}"
     return None
 
 
