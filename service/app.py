@@ -16,6 +16,7 @@ from typing import Any, Final
 from faststream import FastStream
 from faststream.kafka import KafkaBroker
 
+from service import kafka_on_uvloop
 from service.backoff import Backoff
 from service.clock.clock import Clock
 from service.consume.consumer import Consumer
@@ -27,7 +28,8 @@ from service.handle.batch import BatchTransaction
 from service.links.keys import LinkKeys
 from service.parts import STUCK_SECONDS, Parts
 from service.relay.relay import Relay
-from service.settings import Settings, refuse_what_is_not_there
+from service.retention import refuse_to_forget_too_early
+from service.settings import Settings
 from service.store.lease import wait_for_event
 from service.store.migrate import check
 from service.store.pool import OUTAGE_ERRORS, make_pool
@@ -35,6 +37,8 @@ from service.telemetry.pulse import Pulse
 from service.telemetry.traces import open_traces
 from service.telemetry.watchdog import Watchdog
 from service.topics import CONSUMED_TOPICS
+from service.trust.clients import Clients
+from service.trust.sealing import load_sealer
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +73,7 @@ def build_app(
 
     `company` are the processes beside this one.
     """
-    refuse_what_is_not_there(settings)
+    kafka_on_uvloop.install()
     database_url = settings.database_url.get_secret_value()
     pool = make_pool(database_url)
     company = company or Crew()
@@ -86,21 +90,29 @@ def build_app(
             traces=traces,
         )
     if "clock" in roles:
-        parts.clock = Clock(database_url=database_url, wake=wake.set, meters=parts.meters)
+        parts.clock = Clock(
+            database_url=database_url, wake=wake.set, meters=parts.meters, inbox_retention=settings.inbox_retention
+        )
     if "worker" in roles:
         wake_relay = company.wake if isinstance(company, Seat) else wake.set
-        parts.consumer = _consumer(settings, parts, wake_relay)
+        parts.consumer = _consumer(settings, parts, wake_relay, company.number)
     parts.watch()
     return _application(settings, parts, company, wake.set), parts
 
 
-def _consumer(settings: Settings, parts: Parts, wake: Callable[[], None]) -> Consumer:
+def _consumer(settings: Settings, parts: Parts, wake: Callable[[], None], number: int) -> Consumer:
     pulse = Pulse()
+    # Each process beside this one is a member of its own.
+    instance = f"{settings.group_instance_id}-{number}" if settings.group_instance_id else None
+    signed = settings.signing == "required"
+    if not signed:
+        log.warning("BOOKSTREAM_SIGNING=off: whoever can write to the command topics is believed; for local work only")
     transaction = BatchTransaction(
         parts.pool,
         load_graphs(settings.graphs_dir),
         reply_topics=settings.reply_topics,
         clock=lambda: datetime.now(UTC),
+        clients=Clients(settings.master_keys) if signed else None,
         meters=parts.meters,
         pulse=pulse,
         traces=parts.traces,
@@ -112,8 +124,10 @@ def _consumer(settings: Settings, parts: Parts, wake: Callable[[], None]) -> Con
         transaction=transaction,
         topics=CONSUMED_TOPICS,
         group_id=settings.group_id,
+        group_instance_id=instance,
         prefix=settings.topic_prefix,
         wake=wake,
+        append_time=signed,
         meters=parts.meters,
         pulse=pulse,
     )
@@ -129,6 +143,7 @@ def _application(settings: Settings, parts: Parts, company: Crew | Seat, wake: C
         async with company.served(parts, settings), parts.pool, watchdog:
             try:
                 if await _schema_is_there(settings, leaving):
+                    await _keys_are_there(settings, parts)
                     _start_loops(parts)
                     await company.begin(app.exit, wake)
                 yield
@@ -137,14 +152,21 @@ def _application(settings: Settings, parts: Parts, company: Crew | Seat, wake: C
                 await _stop_loops(parts)
 
     consumer = parts.consumer
-    brokers, hooks = ([], {}) if consumer is None else ([consumer.broker], _hooks(consumer))
+    brokers, hooks = ([], {}) if consumer is None else ([consumer.broker], _hooks(consumer, settings))
     app = Application(*brokers, lifespan=lifespan, logger=log, leaving=leaving, company=company, **hooks)
     return app
 
 
-def _hooks(consumer: Consumer) -> dict[str, Any]:
+def _hooks(consumer: Consumer, settings: Settings) -> dict[str, Any]:
+    async def topics_are_remembered() -> None:
+        await refuse_to_forget_too_early(
+            settings.kafka_options(),
+            [settings.topic_prefix + topic for topic in CONSUMED_TOPICS],
+            settings.inbox_retention,
+        )
+
     return {
-        "on_startup": [consumer.prepare],
+        "on_startup": [consumer.prepare, topics_are_remembered],
         "after_startup": [consumer.started],
         "on_shutdown": [consumer.drain],
     }
@@ -169,6 +191,13 @@ async def _schema_is_there(settings: Settings, leaving: asyncio.Event) -> bool:
             raise SchemaMismatch(f"the database lacks {', '.join(missing)}; run `bookstream migrate` first")
         return True
     return False
+
+
+async def _keys_are_there(settings: Settings, parts: Parts) -> None:
+    """Raises SettingsError when the secrets of clients can't be opened with the keys that are set."""
+    if settings.signing == "required" and parts.consumer is not None:
+        async with parts.pool.acquire() as connection:
+            await load_sealer(connection, settings.master_keys)
 
 
 def _start_loops(parts: Parts) -> None:

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ EXAMPLES: Final = {
     "kafka_bootstrap": "127.0.0.1:9092",
     "topic_prefix": "staging.",
     "group_id": "bookstream",
+    "group_instance_id": "bookstream-worker-0",
     "partitions": "12",
     "replication": "3",
     "signing": "off",
@@ -28,6 +30,7 @@ EXAMPLES: Final = {
     "http_address": "127.0.0.1:8080",
     "graphs_dir": "./graphs",
     "reply_topics": '["command-results"]',
+    "inbox_retention_days": "14",
     "log_level": "INFO",
     **SECURITY_EXAMPLES,
 }
@@ -42,6 +45,7 @@ class Settings(KafkaSecurity):
     kafka_bootstrap: str = Field(default="127.0.0.1:9092", min_length=1)
     topic_prefix: str = Field(default="", max_length=100, pattern=r"^[A-Za-z0-9._-]*$")
     group_id: str = Field(default="bookstream", min_length=1, max_length=200)
+    group_instance_id: str = Field(default="", max_length=200, pattern=r"^[A-Za-z0-9._-]*$")
     partitions: int = Field(default=12, ge=1, le=1000)
     replication: int = Field(default=3, ge=1, le=10)
     signing: Literal["required", "off"] = "required"
@@ -50,6 +54,7 @@ class Settings(KafkaSecurity):
     graphs_dir: Path | None = None
     reply_topics: frozenset[str] = frozenset({"command-results"})
     kafka_idempotence: bool = True
+    inbox_retention_days: int = Field(default=14, ge=1, le=3650)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("database_url")
@@ -97,6 +102,11 @@ class Settings(KafkaSecurity):
         return {"bootstrap_servers": self.kafka_bootstrap, **self.kafka_security_options()}
 
     @property
+    def inbox_retention(self) -> timedelta:
+        """How long a command is remembered."""
+        return timedelta(days=self.inbox_retention_days)
+
+    @property
     def http_host(self) -> str:
         """Host of the address that probes ask."""
         return self.http_address.rpartition(":")[0]
@@ -131,15 +141,6 @@ def load_settings(**overrides: Any) -> Settings:
     if contradictions := settings.kafka_contradictions():
         raise SettingsError("\n".join(contradictions))
     return settings
-
-
-def refuse_what_is_not_there(settings: Settings) -> None:
-    """Raises SettingsError for settings that this release can't serve."""
-    if settings.signing != "off":
-        raise SettingsError(
-            "BOOKSTREAM_SIGNING: signed commands are not available in this release, so anybody's word would be taken; "
-            "set BOOKSTREAM_SIGNING=off, for local work only"
-        )
 
 
 def _explain(problem: Any) -> str:

@@ -19,6 +19,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "send": "Publishes commands from a file or standard input and waits for outcomes.",
         "tail": "Follows events, results and dead letters.",
         "dlq": "Lists, shows and replays dead letters.",
+        "client": "Integrators and their keys: adds, lists, switches off, rotates, limits.",
         "show": "A booking, visit or location as it stands, and what can be done with it.",
         "doctor": "Looks for what keeps the service from its work, and says what helps.",
         "resync": "Publishes snapshots of bookings and visits for consumers that start late.",

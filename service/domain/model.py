@@ -1,21 +1,21 @@
 """The values that decisions are made of: aggregates, changes, refusals.
 
 A snapshot is the aggregate's public state, ready to be published: JSON values only, instants as canonical UTC text.
-It is never mutated; a change makes a new one.
+It is never mutated; a change makes a new one. What is made for each command is a named tuple: as immutable as a frozen
+dataclass, and made in a third of the time.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Members = Mapping[str, Any]
 Kind = Literal["booking", "visit", "location"]
 
 
-@dataclass(frozen=True, slots=True)
-class Aggregate:
+class Aggregate(NamedTuple):
     """A booking, a visit or a location at one version; `memo` holds what is remembered but never published."""
 
     kind: Kind
@@ -34,8 +34,7 @@ class Timer:
     due_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Timers:
+class Timers(NamedTuple):
     """What a change does to the timers of its aggregate: forget all when `clear`, then set these."""
 
     clear: bool
@@ -55,8 +54,7 @@ class Slot:
     exclusive: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Slots:
+class Slots(NamedTuple):
     """What a change does to the slots of its aggregate: give all back when `release`, then take `hold`."""
 
     release: bool
@@ -66,8 +64,7 @@ class Slots:
 KEEP_SLOTS = Slots(release=False, hold=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(NamedTuple):
     """One accepted change of one aggregate: the state after it, and what it was."""
 
     after: Aggregate
@@ -89,8 +86,11 @@ class Reason(StrEnum):
     IMMUTABLE_FIELD = "immutable_field"
     KEY_MISMATCH = "key_mismatch"
     WRONG_TOPIC = "wrong_topic"
+    INVALID_API_KEY = "invalid_api_key"
+    API_CONFIG_INACTIVE = "api_config_inactive"
     INVALID_SIGNATURE = "invalid_signature"
     STALE_SIGNATURE = "stale_signature"
+    SCOPE_DENIED = "scope_denied"
     ACTOR_NOT_ALLOWED = "actor_not_allowed"
     BOOKING_NOT_FOUND = "booking"
     VISIT_NOT_FOUND = "visit"
@@ -113,6 +113,8 @@ class Reason(StrEnum):
     CAN_CANCEL = "can_cancel"
     MAX_CUSTOMER_VISITS = "max_customer_visits"
     USE_CANCEL_ACTION = "use_cancel_action"
+    BURST_LIMIT_EXCEEDED = "burst_limit_exceeded"
+    DAILY_QUOTA_EXCEEDED = "daily_quota_exceeded"
     EXPIRED = "expired"
     INTERNAL_ERROR = "internal_error"
 
@@ -127,10 +129,11 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A command that changes nothing, and why."""
+    """A command that changes nothing, and why; `retry_after` are seconds until it may be let through."""
 
     reason: Reason
     faults: tuple[Fault, ...] = ()
+    retry_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +145,7 @@ class SiblingOutcome:
     version: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """A command that is carried out: no change of its own aggregate means that it was so already."""
 
     state: Aggregate

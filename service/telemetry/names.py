@@ -41,7 +41,7 @@ OBSOLETE: Final = "obsolete"
 OUTCOMES: Final = (APPLIED, UNCHANGED, VALIDATED, REFUSED, REPEATED, OBSOLETE)
 
 # Steps of a batch, in `BATCH_DURATION`.
-STEPS: Final = ("decode", "progress", "dedupe", "load", "decide", "save", "remember", "outbox", "commit")
+STEPS: Final = ("decode", "progress", "limits", "dedupe", "load", "decide", "save", "remember", "outbox", "commit")
 
 # Why a batch is tried again, in `BATCH_RETRIES`.
 RETRIES: Final = ("race", "unavailable", "partition_lost", "failed")
@@ -62,6 +62,14 @@ REFUSALS: Final = Metric(
     "Refused commands by the `error` and `detail` of their result",
     "worker",
     ("error", "detail"),
+)
+UNANSWERED: Final = Metric(
+    "bookstream_unanswered_refusals_total",
+    "counter",
+    "commands",
+    "Commands that nobody signed as they should, refused without a result, since this process had published as many of "
+    "those as it does in a minute",
+    "worker",
 )
 EVENTS: Final = Metric(
     "bookstream_events_total", "counter", "events", "Change events written with their change", "worker", ("type",)
@@ -222,6 +230,27 @@ TIMERS_LATE: Final = Metric(
     "How long ago the oldest timer that is not decided was due, 0 when none is; measured by every clock: take the max",
     "clock",
 )
+INBOX_ROWS: Final = Metric(
+    "bookstream_inbox_rows",
+    "gauge",
+    "rows",
+    "Commands that are remembered, as PostgreSQL estimates it; each clock shows the same: take the max",
+    "clock",
+)
+INBOX_AGE: Final = Metric(
+    "bookstream_inbox_oldest_age_seconds",
+    "gauge",
+    "seconds",
+    "Age of the oldest command that is remembered; beyond the retention, forgetting is behind. Take the max",
+    "clock",
+)
+INBOX_FORGOTTEN: Final = Metric(
+    "bookstream_inbox_forgotten_total",
+    "counter",
+    "commands",
+    "Commands that were forgotten after `BOOKSTREAM_INBOX_RETENTION_DAYS`",
+    "clock",
+)
 DATABASE_POOL: Final = Metric(
     "bookstream_database_pool",
     "gauge",
@@ -253,6 +282,7 @@ DEPENDENCY_UP: Final = Metric(
 METRICS: Final[tuple[Metric, ...]] = (
     COMMANDS,
     REFUSALS,
+    UNANSWERED,
     EVENTS,
     DEAD_LETTERS,
     INBOX_DUPLICATES,
@@ -276,6 +306,9 @@ METRICS: Final[tuple[Metric, ...]] = (
     TIMERS_SENT,
     TIMERS_DUE,
     TIMERS_LATE,
+    INBOX_ROWS,
+    INBOX_AGE,
+    INBOX_FORGOTTEN,
     DATABASE_POOL,
     LOOP_AGE,
     DEPENDENCY_UP,

@@ -70,8 +70,8 @@ def settings(rendered: Rendered) -> list[str]:
     except (ValueError, SettingsError) as error:
         return [*problems, f"the service would not start: {error}"]
     problems += [f"the service would not start: {each}" for each in values.kafka_contradictions()]
-    if values.signing != "off":
-        problems.append("this release starts only with BOOKSTREAM_SIGNING=off")
+    if values.signing != "required":
+        problems.append("whoever reaches Kafka would be believed")
     if values.http_host != "0.0.0.0":  # noqa: S104  probes come from outside the pod
         problems.append("probes would not reach the service")
     for thing in rendered.all("Deployment"):

@@ -41,7 +41,9 @@ def _rights(users: Rendered, name: str) -> set[tuple[str, str, str]]:
 
 def test_the_worker_reads_commands_as_its_group(users: Rendered) -> None:
     """It writes nothing and creates nothing."""
-    topics = {("topic", name, operation) for name in CONSUMED_TOPICS for operation in ("Read", "Describe")}
+    topics = {
+        ("topic", name, operation) for name in CONSUMED_TOPICS for operation in ("Read", "Describe", "DescribeConfigs")
+    }
     assert _rights(users, "worker") == topics | {("group", Settings().group_id, "Read")}
 
 

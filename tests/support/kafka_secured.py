@@ -115,9 +115,10 @@ class SecuredKafka(JarKafka):
         keystore = self._directory / "broker.pem"
         keystore.write_bytes(server.key.read_bytes() + server.certificate.read_bytes())
         more = ",".join(f"{name}://{LOOPBACK}:{port}" for name, port in self._listener_ports.items())
-        lines = [f"{line},{more}" if line.startswith("listeners=") else line for line in text.splitlines()]
-        protocols = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT", **_LISTENERS}
-        lines.append("listener.security.protocol.map=" + ",".join(f"{one}:{how}" for one, how in protocols.items()))
+        protocols = ",".join(f"{name}:{how}" for name, how in _LISTENERS.items())
+        added = {"listeners": more, "advertised.listeners": more, "listener.security.protocol.map": protocols}
+        pairs = [line.partition("=") for line in text.splitlines()]
+        lines = [f"{name}={value},{added[name]}" if name in added else f"{name}={value}" for name, _, value in pairs]
         lines.append(_SETTINGS.format(keystore=keystore, truststore=self.authority.ca))
         for listener in ("scram", "clear"):
             login = {"scram": _SCRAM, "plain": _PLAIN, "user": self._users[0], "password": SCRAM_PASSWORD}
