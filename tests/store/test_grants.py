@@ -21,7 +21,6 @@ CHANGES = (
     "CREATE INDEX mine ON outbox (topic)",
     "TRUNCATE outbox",
     "DELETE FROM aggregate",
-    "DELETE FROM inbox",
     "UPDATE inbox SET outcome = outcome",
     "UPDATE schema_migration SET checksum = ''",
     "INSERT INTO client (client_id) VALUES ('mine')",
