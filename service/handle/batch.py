@@ -13,17 +13,19 @@ from service.decode.record import decode
 from service.decode.replay import as_at_first
 from service.domain.graph import Graph
 from service.domain.instants import instant_text
-from service.errors import PartitionLost, StoreUnavailable
+from service.errors import PartitionLost, Paused, StoreUnavailable
 from service.handle.answer import Answers
 from service.handle.attempt import Attempt
 from service.handle.decided import Decided
 from service.handle.progress import move_progress
+from service.handle.stop import WHO, Outcomes, broken_ones
 from service.handle.tally import Tally, expect, tell
 from service.handle.traced import spans_of
 from service.outbox.append import append
 from service.outbox.dead_letter import dead_letter_row
 from service.received import DeadLetter, Received
 from service.record import Record, Span
+from service.store.pause import begin_pause
 from service.store.pool import OUTAGE_ERRORS, RACE_ERRORS
 from service.telemetry.meters import Meters
 from service.telemetry.names import BATCH_RETRIES
@@ -34,7 +36,6 @@ log = logging.getLogger(__name__)
 
 RACES: Final = 5
 LONGEST_TURN: Final = 0.05
-CURRENT_EPOCH: Final = 0
 
 
 class BatchTransaction:
@@ -47,23 +48,27 @@ class BatchTransaction:
         *,
         reply_topics: frozenset[str],
         clock: Callable[[], datetime],
+        stop_ratio: float = 1,
         meters: Meters | None = None,
         pulse: Pulse | None = None,
         traces: Traces | None = None,
     ) -> None:
-        """`meters` count what is committed, `traces` tell of it; `pulse` beats at every step."""
+        """`meters` count what is committed, `traces` tell of it; `pulse` beats at every step.
+
+        More than the share `stop_ratio` of commands that break a rule of ours pauses consumption; 1 is never.
+        """
         self._pool = pool
         self._graphs = graphs
         self._reply_topics = reply_topics
         self._clock = clock
-        self._answers = Answers(graphs, CURRENT_EPOCH)
+        self._outcomes = Outcomes(stop_ratio)
         self._meters = meters or Meters()
         self._pulse = pulse or Pulse()
         self._traces = traces
         expect(self._meters)
 
     async def __call__(self, records: Sequence[Record], spans: Sequence[Span]) -> None:
-        """Applies a batch whole or not at all; raises PartitionLost or StoreUnavailable."""
+        """Applies a batch whole or not at all; raises PartitionLost, Paused or StoreUnavailable."""
         # 1. command -> decode -> authenticate
         decoding = Tally(self._pulse)
         decoded = await self._decode_all(records)
@@ -82,6 +87,8 @@ class BatchTransaction:
             except OUTAGE_ERRORS as error:
                 self._retried("unavailable")
                 raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
+            except Paused:
+                raise
             except Exception as error:
                 self._retried("partition_lost" if isinstance(error, PartitionLost) else "failed")
                 raise
@@ -122,14 +129,21 @@ class BatchTransaction:
         now = self._clock()
         decided: list[Decided] = []
         async with self._pool.acquire() as connection, connection.transaction():
-            # 2. progress: a process that lost its partition ends here
-            await move_progress(connection, spans)
+            # 2. progress: a process that lost its partition ends here, and while consumption is paused every one
+            moved = await move_progress(connection, spans)
             tally.lap("progress")
             # 3. [dedupe -> load -> decide -> save where version = expected -> outbox]
             if commands:
-                decided = await Attempt(connection, self._graphs, self._answers, now, tally).apply(commands)
+                answers = Answers(self._graphs, moved.epoch)
+                decided = await Attempt(connection, self._graphs, answers, now, tally).apply(commands)
             # 4. what is no command -> outbox
             await append(connection, [dead_letter_row(letter, instant_text(now)) for letter in letters])
             tally.lap("outbox")
+            # 5. too many that broke a rule of ours -> a pause, in all processes
+            broken = broken_ones(decided, letters)
+            if reason := self._outcomes.too_many(moved.pause_id, broken):
+                log.error("consumption is paused: %s", reason)
+                await begin_pause(connection, reason, WHO)
         tally.lap("commit")
+        self._outcomes.committed(moved.pause_id, broken)
         return decided
