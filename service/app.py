@@ -19,16 +19,17 @@ from faststream.kafka import KafkaBroker
 from service.clock.clock import Clock
 from service.consume.consumer import Consumer
 from service.consume.quiet import quieten
+from service.crew import Crew, Seat
 from service.errors import SchemaMismatch
 from service.graphs.loader import load_graphs
 from service.handle.batch import BatchTransaction
+from service.links.keys import LinkKeys
 from service.parts import Parts
 from service.relay.relay import Relay
 from service.settings import Settings, refuse_what_is_not_there
 from service.store.lease import wait_for_event
 from service.store.migrate import check
 from service.store.pool import OUTAGE_ERRORS, make_pool
-from service.telemetry.probes import probe_server
 from service.telemetry.pulse import Pulse
 from service.telemetry.traces import open_traces
 from service.topics import CONSUMED_TOPICS
@@ -41,15 +42,17 @@ RELAY_STOP_SECONDS: Final = 15.0
 
 
 class Application(FastStream):
-    """FastStream's application, which tells those who wait during the start that it is to end."""
+    """FastStream's application, which tells those who wait during the start, and other processes, that it is to end."""
 
-    def __init__(self, *brokers: KafkaBroker, leaving: asyncio.Event, **options: Any) -> None:
+    def __init__(self, *brokers: KafkaBroker, leaving: asyncio.Event, company: Crew | Seat, **options: Any) -> None:
         super().__init__(*brokers, **options)
         self._leaving = leaving
+        self._company = company
 
     def exit(self) -> None:
         """Ends the application; called by SIGTERM and Ctrl-C."""
         self._leaving.set()
+        self._company.leave()
         super().exit()
 
     async def start(self, **run_extra_options: Any) -> None:
@@ -58,11 +61,17 @@ class Application(FastStream):
             await super().start(**run_extra_options)
 
 
-def build_app(settings: Settings, roles: frozenset[str]) -> tuple[FastStream, Parts]:
-    """Wires the roles into a FastStream application; call it inside the loop. Raises SettingsError."""
+def build_app(
+    settings: Settings, roles: frozenset[str], company: Crew | Seat | None = None
+) -> tuple[FastStream, Parts]:
+    """Wires the roles into a FastStream application; call it inside the loop. Raises SettingsError.
+
+    `company` are the processes beside this one.
+    """
     refuse_what_is_not_there(settings)
     database_url = settings.database_url.get_secret_value()
     pool = make_pool(database_url)
+    company = company or Crew()
     traces = open_traces(os.environ, settings.topic_prefix, settings.group_id)
     parts, wake = Parts(pool, traces=traces), asyncio.Event()
     if "relay" in roles:
@@ -78,9 +87,10 @@ def build_app(settings: Settings, roles: frozenset[str]) -> tuple[FastStream, Pa
     if "clock" in roles:
         parts.clock = Clock(database_url=database_url, wake=wake.set, meters=parts.meters)
     if "worker" in roles:
-        parts.consumer = _consumer(settings, parts, wake.set)
+        wake_relay = company.wake if isinstance(company, Seat) else wake.set
+        parts.consumer = _consumer(settings, parts, wake_relay)
     parts.watch()
-    return _application(settings, parts), parts
+    return _application(settings, parts, company, wake.set), parts
 
 
 def _consumer(settings: Settings, parts: Parts, wake: Callable[[], None]) -> Consumer:
@@ -90,9 +100,11 @@ def _consumer(settings: Settings, parts: Parts, wake: Callable[[], None]) -> Con
         load_graphs(settings.graphs_dir),
         reply_topics=settings.reply_topics,
         clock=lambda: datetime.now(UTC),
+        stop_ratio=settings.stop_ratio,
         meters=parts.meters,
         pulse=pulse,
         traces=parts.traces,
+        link_keys=LinkKeys(settings.master_keys),
     )
     return Consumer(
         bootstrap=settings.kafka_bootstrap,
@@ -107,43 +119,34 @@ def _consumer(settings: Settings, parts: Parts, wake: Callable[[], None]) -> Con
     )
 
 
-def _application(settings: Settings, parts: Parts) -> FastStream:
+def _application(settings: Settings, parts: Parts, company: Crew | Seat, wake: Callable[[], None]) -> FastStream:
     leaving = asyncio.Event()
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
         quieten()
-        probes = probe_server(
-            settings.http_host,
-            settings.http_port,
-            {"/livez": parts.not_live, "/readyz": parts.not_ready},
-            parts.meters.text,
-        )
-        served = asyncio.create_task(probes.serve(), name="probes")
-        try:
-            async with parts.pool:
+        async with company.served(parts, settings), parts.pool:
+            try:
                 if await _schema_is_there(settings, leaving):
                     _start_loops(parts)
-                try:
-                    yield
-                finally:
-                    await _stop_loops(parts)
-        finally:
-            probes.should_exit = True
-            await served
+                    await company.begin(app.exit, wake)
+                yield
+            finally:
+                await company.end()
+                await _stop_loops(parts)
 
     consumer = parts.consumer
-    if consumer is None:
-        return Application(lifespan=lifespan, logger=log, leaving=leaving)
-    return Application(
-        consumer.broker,
-        lifespan=lifespan,
-        leaving=leaving,
-        logger=log,
-        on_startup=[consumer.prepare],
-        after_startup=[consumer.started],
-        on_shutdown=[consumer.drain],
-    )
+    brokers, hooks = ([], {}) if consumer is None else ([consumer.broker], _hooks(consumer))
+    app = Application(*brokers, lifespan=lifespan, logger=log, leaving=leaving, company=company, **hooks)
+    return app
+
+
+def _hooks(consumer: Consumer) -> dict[str, Any]:
+    return {
+        "on_startup": [consumer.prepare],
+        "after_startup": [consumer.started],
+        "on_shutdown": [consumer.drain],
+    }
 
 
 async def _schema_is_there(settings: Settings, leaving: asyncio.Event) -> bool:

@@ -20,8 +20,11 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "tail": "Follows events, results and dead letters.",
         "dlq": "Lists, shows and replays dead letters.",
         "show": "A booking, visit or location as it stands, and what can be done with it.",
+        "pause": "Stops consuming, in all processes.",
+        "resume": "Goes on consuming, in all processes.",
         "doctor": "Looks for what keeps the service from its work, and says what helps.",
         "resync": "Publishes snapshots of bookings and visits for consumers that start late.",
+        "link-key": "The keys that sign action links: list, rotate, revoke.",
         "graph": "Prints and draws state graphs.",
         "schemas": "Writes JSON Schemas and the AsyncAPI document.",
     }
@@ -41,7 +44,8 @@ class Lazy(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(f"service.cli.{cmd_name}"), cmd_name)
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(importlib.import_module(f"service.cli.{name}"), name)
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:

@@ -132,6 +132,7 @@ class BatchHandler:
                 return False
             except Paused as error:
                 log.warning("%s", error)
+                self._health.last_error = None
                 self._assignment.hold(str(error))
                 return False
             except StoreUnavailable as error:

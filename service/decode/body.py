@@ -18,7 +18,8 @@ from service.domain.commands import (
     UpdateBooking,
     UpdateVisit,
 )
-from service.domain.model import Fault, Kind, Reason, Refused, invalid
+from service.domain.link import Link
+from service.domain.model import Fault, Kind, Reason, Refused
 
 ID_MEMBERS: Mapping[str, tuple[str, ...]] = {
     "create-booking": ("booking_id",),
@@ -71,19 +72,8 @@ def read_body(command_type: str, data: Mapping[str, Any]) -> WireCommand | Refus
     return command
 
 
-def not_built_yet(body: WireCommand) -> Refused | None:
-    """Refuses action links: this release hands none out, so no token can be ours."""
-    match body:
-        case wire.StateAction(link=str()):
-            return Refused(Reason.INVALID_SIGNATURE)
-        case wire.ConfigureLocation(settings={"action_links": True}):
-            return invalid(("/settings/action_links", "action links are not available in this release"))
-        case _:
-            return None
-
-
-def to_command(body: WireCommand) -> Command:
-    """Turns a checked body into the domain's command."""
+def to_command(body: WireCommand, link: Link | None) -> Command:
+    """Turns a checked body into the domain's command; `link` is what its token proved."""
     match body:
         case wire.UpdateBooking():
             return UpdateBooking(body.booking_id, body.patch, body.options)
@@ -96,6 +86,7 @@ def to_command(body: WireCommand) -> Command:
                 body.inputs,
                 body.apply_to_bulked_bookings,
                 body.on_sibling_refusal,
+                link,
             )
         case wire.CreateBooking():
             return CreateBooking(

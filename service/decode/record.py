@@ -1,27 +1,36 @@
 """Decodes one record, step by step in the order of the contract's guards."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from schemas.commands import COMMANDS
 from service.decode.authenticate import authenticate, is_internal
-from service.decode.body import aggregate_named, not_built_yet, read_body, to_command, usable_id
+from service.decode.body import aggregate_named, read_body, to_command, usable_id
 from service.decode.envelope import open_envelope
 from service.decode.fingerprint import command_key, content_hash
 from service.decode.headers import read_headers
+from service.decode.link import NO_ACCOUNT, link_of, prove
+from service.domain.actor import Actor
 from service.domain.commands import Context
+from service.domain.link import Link
 from service.domain.model import Fault, Kind, Reason, Refused
 from service.received import DeadLetter, Envelope, Question, Received
 from service.record import Record, append_time
 
 MAX_VALUE_BYTES = 256 * 1024
 MAX_FAULTS = 100
-NO_ACCOUNT = ""
+NO_SECRETS: Mapping[int, bytes] = MappingProxyType({})
 TOPIC_OF: Mapping[str, str] = {"booking": "booking-commands", "visit": "visit-commands"}
 
 
-def decode(record: Record, reply_topics: frozenset[str]) -> Received | DeadLetter:
-    """Tells what a record asks; what is no command at all becomes a dead letter, what is wrong otherwise a refusal."""
+def decode(
+    record: Record, reply_topics: frozenset[str], link_secrets: Mapping[int, bytes] = NO_SECRETS
+) -> Received | DeadLetter:
+    """Tells what a record asks; what is no command at all becomes a dead letter, what is wrong otherwise a refusal.
+
+    `link_secrets` are the keys that may have signed an action link.
+    """
     # 1. small enough, and headers that are text
     if record.value is not None and len(record.value) > MAX_VALUE_BYTES:
         return DeadLetter(record, "value_too_large", f"{len(record.value)} bytes, at most {MAX_VALUE_BYTES} are taken")
@@ -43,20 +52,36 @@ def decode(record: Record, reply_topics: frozenset[str]) -> Received | DeadLette
         return DeadLetter(record, "no_aggregate_id", "the data name no aggregate by a usable id")
     # 4. from whom, and what exactly
     kind, aggregate_id = named
+    account_id = usable_id(data.get("account_id")) or NO_ACCOUNT
+    link = _link(record, envelope, data, (account_id, kind, aggregate_id), link_secrets)
     return Received(
         record,
         envelope,
-        usable_id(data.get("account_id")) or NO_ACCOUNT,
+        account_id,
         kind,
         aggregate_id,
         command_key(envelope.source, envelope.id, internal=is_internal(record)),
         content_hash(envelope.type, data),
-        _question(record, envelope, data, kind, aggregate_id),
+        link if isinstance(link, Refused) else _question(record, envelope, data, kind, aggregate_id, link),
     )
 
 
+def _link(
+    record: Record,
+    envelope: Envelope,
+    data: dict[str, Any],
+    target: tuple[str, Kind, str],
+    secrets: Mapping[int, bytes],
+) -> Link | Refused | None:
+    """Gives what the link of a command proves; whoever writes on the internal channel is somebody without one."""
+    token = link_of(envelope.type, data)
+    if token is None or is_internal(record):
+        return None
+    return prove(token, secrets, data, target, append_time(record.timestamp))
+
+
 def _question(
-    record: Record, envelope: Envelope, data: dict[str, Any], kind: Kind, aggregate_id: str
+    record: Record, envelope: Envelope, data: dict[str, Any], kind: Kind, aggregate_id: str, link: Link | None
 ) -> Question | Refused:
     channel = None if is_internal(record) else _wrong_channel(record, envelope, kind)
     if channel and channel.reason is Reason.ACTOR_NOT_ALLOWED:
@@ -65,16 +90,15 @@ def _question(
     refusals = _of_envelope(record, envelope, kind, aggregate_id)
     if channel is not None:
         refusals.append(channel)
+    if link is None and link_of(envelope.type, data) is not None:
+        refusals.append(Refused(Reason.INVALID_FIELD, (Fault("/link", f"expected on {TOPIC_OF[kind]}"),)))
     if isinstance(body, Refused):
         refusals.append(body)
     if refusals or isinstance(body, Refused):
         return _all_faults(refusals)
-    if unbuilt := not_built_yet(body):
-        return unbuilt
-    context = Context(
-        body.account_id, authenticate(record, envelope), append_time(record.timestamp), body.expected_version
-    )
-    return Question(to_command(body), context, body.validate_only, body.reason)
+    actor = authenticate(record, envelope) if link is None else Actor.CUSTOMER
+    context = Context(body.account_id, actor, append_time(record.timestamp), body.expected_version)
+    return Question(to_command(body, link), context, body.validate_only, body.reason)
 
 
 def _wrong_channel(record: Record, envelope: Envelope, kind: Kind) -> Refused | None:

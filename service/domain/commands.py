@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from service.domain.actor import Actor
+from service.domain.link import Link
 from service.domain.model import Members
 
 NOTHING: Mapping[str, Any] = {}
@@ -55,7 +56,7 @@ class UpdateVisit:
 
 @dataclass(frozen=True, slots=True)
 class StateAction:
-    """Performs an action, named or told by the state that it leads to."""
+    """Performs an action, named or told by the state that it leads to; `link` is what lets a customer do so, once."""
 
     kind: Literal["booking", "visit"]
     target_id: str
@@ -64,6 +65,7 @@ class StateAction:
     inputs: Members = field(default_factory=dict)
     apply_to_bulked_bookings: bool = True
     on_sibling_refusal: Literal["skip", "abort"] = "skip"
+    link: Link | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from service.domain.commands import (
 )
 from service.domain.create_booking import create_booking, wrong_booking
 from service.domain.create_visit import create_visit, wrong_visit
+from service.domain.link import Link, is_used
 from service.domain.location import configure_location, wrong_settings
 from service.domain.model import Aggregate, Decision, Kind, Reason, Refused
 from service.domain.state_action import state_action
@@ -29,7 +30,10 @@ NOT_FOUND = {
 
 
 def decide(world: World, command: Command, context: Context) -> Decision:
-    """Decides one command: right in itself, what it names there, at the version expected, then its own rules hold."""
+    """Decides one command.
+
+    Guards: right in itself, what it needs is there, the version is the one expected, then its own rules.
+    """
     if wrong := _wrong(world, command):
         return wrong
     kind, aggregate_id = target(command)
@@ -71,7 +75,7 @@ def _wrong(world: World, command: Command) -> Refused | None:
 
 
 def _missing(world: World, command: Command, found: Aggregate | None) -> Reason | None:
-    """Names what the command needs and the account doesn't have."""
+    """Names what the command needs and the account doesn't have; a link that was used is as good as none."""
     match command:
         case CreateBooking() | CreateVisit():
             location_id = command.location_id
@@ -79,6 +83,8 @@ def _missing(world: World, command: Command, found: Aggregate | None) -> Reason 
             location_id = command.patch["location_id"]
         case ConfigureLocation():
             return None
+        case StateAction(link=Link() as link) if found is not None and is_used(found, link):
+            return Reason.LINK_USED
         case UpdateBooking() | UpdateVisit() | StateAction():
             return None if found else NOT_FOUND[target(command)[0]]
         case _:

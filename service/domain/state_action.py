@@ -9,8 +9,9 @@ from service.domain import group, slots, timers
 from service.domain.actor import Actor
 from service.domain.change import altered
 from service.domain.commands import Context, StateAction
+from service.domain.link import Link, with_use
 from service.domain.location import existing_location
-from service.domain.model import Accepted, Aggregate, Changed, Decision, Members, Refused, SiblingOutcome
+from service.domain.model import Accepted, Aggregate, Changed, Decision, Members, Reason, Refused, SiblingOutcome
 from service.domain.moves import Already, Wish, find_move, moved_members
 from service.domain.world import World
 
@@ -20,7 +21,9 @@ CASCADE_INPUTS: Members = {}
 def state_action(world: World, target: Aggregate, command: StateAction, context: Context) -> Decision:
     """Performs the action on the target, then on its bulk group, then on the bookings it owns."""
     wish = Wish(command.action, command.state, command.inputs)
-    own = act(world, target, wish, context)
+    if command.link is not None and _is_for_another(command.link, wish, target, world):
+        return Refused(Reason.INVALID_SIGNATURE)
+    own = act(world, target, wish, context, link=command.link)
     if isinstance(own, Refused):
         return own
     changes = {target.id: own} if own else {}
@@ -41,10 +44,29 @@ def state_action(world: World, target: Aggregate, command: StateAction, context:
     return Accepted(own.after if own else target, tuple(changes.values()), tuple(siblings.values()))
 
 
+def _is_for_another(link: Link, wish: Wish, target: Aggregate, world: World) -> bool:
+    """Tells whether the state that is asked for is reached by another action than the link's."""
+    if wish.state is None:
+        return False
+    members = target.snapshot
+    graph = world.graphs[members["graph"]]
+    action = graph.actions.get(link.action)
+    if action is None or wish.state.lower() not in action.targets:
+        return True
+    resolved = graph.resolve_state(members["state"], wish.state, members, Actor.CUSTOMER)
+    return resolved is not None and resolved.name != link.action
+
+
 def act(
-    world: World, aggregate: Aggregate, wish: Wish, context: Context, *, replicated_from: str | None = None
+    world: World,
+    aggregate: Aggregate,
+    wish: Wish,
+    context: Context,
+    *,
+    replicated_from: str | None = None,
+    link: Link | None = None,
 ) -> Changed | Refused | None:
-    """Performs one action on one aggregate; None when it is in the wanted state already."""
+    """Performs one action on one aggregate, and uses the link up; None when it is in the wanted state already."""
     members = aggregate.snapshot
     graph = world.graphs[members["graph"]]
     location = existing_location(world, members["location_id"])
@@ -73,6 +95,7 @@ def act(
         replicated_from=replicated_from,
         timers=timers.on_entry(graph, members["state"], new, context.now),
         slots=taken,
+        memo=None if link is None else with_use(aggregate.memo, link, context.now),
     )
 
 

@@ -1,7 +1,7 @@
 """Turns a decision into what is published and remembered: events, results, the memory of the command."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -9,12 +9,15 @@ import orjson
 from schemas.headers import COMMAND_RESULTS
 from service.domain.actor import Actor
 from service.domain.graph import Graph
-from service.domain.model import Accepted, Aggregate, Changed, Fault, Reason, Refused
+from service.domain.model import Accepted, Aggregate, Changed, Fault, Members, Reason, Refused
 from service.handle.decided import Decided
 from service.handle.memory import Memory, answer_again, remember_acceptance, remember_refusal
+from service.links.keys import LinkKeys
 from service.outbox.dead_letter import dead_letter_row
 from service.outbox.event import Cause, event_row
+from service.outbox.links import links_of
 from service.outbox.result import Outcome, acceptance_body, refusal_body, result_row, sibling_member
+from service.outbox.row import Row
 from service.received import DeadLetter, Question, Received
 from service.telemetry import names
 
@@ -22,16 +25,18 @@ log = logging.getLogger(__name__)
 
 MAX_STATE_BYTES = 128 * 1024
 # A repeat of these is decided anew: the sender may have been let in, or the defect mended, meanwhile.
-NOT_REMEMBERED = frozenset({Reason.INVALID_SIGNATURE, Reason.INTERNAL_ERROR})
+UNPROVEN = frozenset({Reason.INVALID_SIGNATURE, Reason.STALE_SIGNATURE})
+NOT_REMEMBERED = UNPROVEN | {Reason.INTERNAL_ERROR}
 ROOTS = {"create-booking": "/booking", "create-visit": "/visit", "configure-location": "/settings"}
 
 
 class Answers:
     """Encodes decisions; holds what all encodings need."""
 
-    def __init__(self, graphs: Mapping[str, Graph], epoch: int) -> None:
+    def __init__(self, graphs: Mapping[str, Graph], epoch: int, link_keys: LinkKeys) -> None:
         self._graphs = graphs
         self._epoch = epoch
+        self._link_keys = link_keys
 
     def encode_states(self, received: Received, changes: tuple[Changed, ...]) -> tuple[bytes, ...] | Refused:
         """Encodes the snapshots, none of which may be too large."""
@@ -44,7 +49,9 @@ class Answers:
     def refused(
         self, received: Received, refused: Refused, found: Aggregate | None, *, remembered: bool = True
     ) -> Decided:
-        """A refusal is always published, and remembered unless it isn't final."""
+        """A refusal is always published, and remembered unless it isn't final; who proves nothing is told nothing."""
+        if refused.reason in UNPROVEN:
+            found = None
         graph = None if found is None or found.kind == "location" else self._graphs[found.snapshot["graph"]]
         body = refusal_body(received, refused, found, graph)
         row = result_row(
@@ -75,12 +82,17 @@ class Answers:
         return Decided(received, rows=() if row is None else (row,), outcome=names.REPEATED)
 
     def accepted(
-        self, received: Received, question: Question, accepted: Accepted, states: tuple[bytes, ...]
+        self,
+        received: Received,
+        question: Question,
+        accepted: Accepted,
+        states: tuple[bytes, ...],
+        settings_of: Callable[[Aggregate], Members],
     ) -> Decided:
-        """Events for what changed, an acceptance where it was asked for."""
+        """Events for what changed, an acceptance where it was asked for; `settings_of` are those of its location."""
         cause = Cause(received, question, self._epoch)
         events = tuple(
-            event_row(changed, state, cause, self._graphs[changed.after.snapshot["graph"]])
+            self._event(changed, state, cause, settings_of(changed.after))
             for changed, state in zip(accepted.changes, states, strict=True)
             if changed.after.kind != "location"
         )
@@ -95,6 +107,11 @@ class Answers:
             memory=remember_acceptance(received, outcome),
             outcome=name,
         )
+
+    def _event(self, changed: Changed, state: bytes, cause: Cause, settings: Members) -> Row:
+        graph = self._graphs[changed.after.snapshot["graph"]]
+        links = links_of(changed, settings, graph, self._link_keys.ring, cause.question.context.now)
+        return event_row(changed, state, cause, graph, links)
 
     def validated(self, received: Received, accepted: Accepted, states: tuple[bytes, ...]) -> Decided:
         """A dry run tells the outcome, stores nothing and is remembered."""

@@ -21,6 +21,7 @@ from service.handle.progress import move_progress
 from service.handle.stop import WHO, Outcomes, broken_ones
 from service.handle.tally import Tally, expect, tell
 from service.handle.traced import spans_of
+from service.links.keys import LinkKeys
 from service.outbox.append import append
 from service.outbox.dead_letter import dead_letter_row
 from service.received import DeadLetter, Received
@@ -52,8 +53,9 @@ class BatchTransaction:
         meters: Meters | None = None,
         pulse: Pulse | None = None,
         traces: Traces | None = None,
+        link_keys: LinkKeys | None = None,
     ) -> None:
-        """`meters` count what is committed, `traces` tell of it; `pulse` beats at every step.
+        """`meters` count what is committed, `traces` tell of it; `pulse` beats at each step; `link_keys` sign links.
 
         More than the share `stop_ratio` of commands that break a rule of ours pauses consumption; 1 is never.
         """
@@ -62,6 +64,7 @@ class BatchTransaction:
         self._reply_topics = reply_topics
         self._clock = clock
         self._outcomes = Outcomes(stop_ratio)
+        self._link_keys = link_keys or LinkKeys()
         self._meters = meters or Meters()
         self._pulse = pulse or Pulse()
         self._traces = traces
@@ -69,6 +72,7 @@ class BatchTransaction:
 
     async def __call__(self, records: Sequence[Record], spans: Sequence[Span]) -> None:
         """Applies a batch whole or not at all; raises PartitionLost, Paused or StoreUnavailable."""
+        await self._know_keys()
         # 1. command -> decode -> authenticate
         decoding = Tally(self._pulse)
         decoded = await self._decode_all(records)
@@ -99,6 +103,13 @@ class BatchTransaction:
                 return
         raise StoreUnavailable("the batch met other transactions again and again")
 
+    async def _know_keys(self) -> None:
+        try:
+            await self._link_keys.refresh(self._pool)
+        except OUTAGE_ERRORS as error:
+            self._retried("unavailable")
+            raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
+
     def _retried(self, cause: str) -> None:
         self._meters.add(BATCH_RETRIES, 1, cause)
 
@@ -118,7 +129,7 @@ class BatchTransaction:
         if isinstance(first, DeadLetter):
             return first
         try:
-            return decode(first, self._reply_topics)
+            return decode(first, self._reply_topics, self._link_keys.ring.secrets)
         except Exception as error:
             log.exception("decoding %s/%d/%d failed", record.topic, record.partition, record.offset)
             return DeadLetter(first, "internal_error", f"{type(error).__name__}: the record broke the decoder")
@@ -134,7 +145,7 @@ class BatchTransaction:
             tally.lap("progress")
             # 3. [dedupe -> load -> decide -> save where version = expected -> outbox]
             if commands:
-                answers = Answers(self._graphs, moved.epoch)
+                answers = Answers(self._graphs, moved.epoch, self._link_keys)
                 decided = await Attempt(connection, self._graphs, answers, now, tally).apply(commands)
             # 4. what is no command -> outbox
             await append(connection, [dead_letter_row(letter, instant_text(now)) for letter in letters])

@@ -88,7 +88,7 @@ class Fold:
             return self._answers.refused(received, states, self._visible(question))
         if question.validate_only:
             return self._answers.validated(received, decision, states)
-        return self._answers.accepted(received, question, decision, states)
+        return self._answers.accepted(received, question, decision, states, self.working.settings_of)
 
     def _visible(self, question: Question) -> Aggregate | None:
         kind, aggregate_id = target(question.command)

@@ -1,7 +1,7 @@
 """Step 4: moves the consumed offsets, which fences off every process that has lost its partition.
 
-The same statement tells the epoch and whether consumption is paused, as of a moment when the lock on `progress` is held:
-who begins an epoch or a pause waits for the batches that have it.
+The same statement tells the epoch and whether consumption is paused, as of a moment when the lock on `progress` is
+held: who begins an epoch or a pause waits for the batches that have it.
 """
 
 from collections.abc import Sequence

@@ -35,7 +35,9 @@ class Outcomes:
         broken = sum(last)
         if len(last) < LEAST or broken <= self._ratio * len(last):
             return None
-        return f"{broken} of the last {len(last)} commands ended in internal_error; see the log and `bookstream dlq list`"
+        return (
+            f"{broken} of the last {len(last)} commands ended in internal_error; see the log and `bookstream dlq list`"
+        )
 
     def committed(self, pause_id: int, found: Sequence[bool]) -> None:
         """Notes outcomes that are committed."""

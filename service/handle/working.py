@@ -5,7 +5,7 @@ from datetime import datetime
 
 from service.domain.graph import Graph
 from service.domain.group import groups_of
-from service.domain.model import Aggregate, Changed, Kind, Slot
+from service.domain.model import Aggregate, Changed, Kind, Members, Slot
 from service.domain.slots import overlap
 from service.handle.loaded import CustomerKey, Group, GroupKey, Holding, Key, Loaded, ResourceKey, TimerKey
 
@@ -32,6 +32,13 @@ class Working:
         """Gives an aggregate; LookupError tells that it was not loaded, which is a defect."""
         found = self._aggregates.get(key)
         return found if found is not None else self.loaded.aggregates[key]
+
+    def settings_of(self, aggregate: Aggregate) -> Members:
+        """Gives the settings of the location where a booking or visit is; LookupError as in `find`."""
+        location = self.find((aggregate.account_id, "location", aggregate.snapshot["location_id"]))
+        if location is None:
+            raise LookupError(f"{aggregate.kind} {aggregate.id} is nowhere")
+        return location.snapshot
 
     def group(self, key: GroupKey) -> Group:
         """Gives the row of a group."""

@@ -8,6 +8,7 @@ from schemas import headers as names
 from service.domain.actor import Actor
 from service.domain.graph import Graph
 from service.domain.model import Changed
+from service.outbox.links import Links
 from service.outbox.row import Row, constant_headers, quoted, uuid5
 from service.outbox.trace import own_traceparent
 from service.received import Question, Received
@@ -42,8 +43,8 @@ def sequence(epoch: int, version: int) -> str:
     return f"{epoch * EPOCH_FACTOR + version:020d}"
 
 
-def event_row(changed: Changed, state: bytes, cause: Cause, graph: Graph) -> Row:
-    """Encodes a change of a booking or visit; `state` is its snapshot as JSON."""
+def event_row(changed: Changed, state: bytes, cause: Cause, graph: Graph, links: Links = None) -> Row:
+    """Encodes a change of a booking or visit; `state` is its snapshot as JSON, `links` what a customer is offered."""
     after, envelope, question = changed.after, cause.received.envelope, cause.question
     snapshot, kind = after.snapshot, after.kind
     to_state, options = snapshot["state"], changed.options or {}
@@ -68,7 +69,7 @@ def event_row(changed: Changed, state: bytes, cause: Cause, graph: Graph) -> Row
             "bulk_id": snapshot.get("bulk_id"),
             "command_id": envelope.id,
             "silent": options.get("silent", False),
-            "links": None,
+            "links": links,
         }
     )
     return Row(TOPICS[kind], after.id.encode(), _headers(changed, cause), value)

@@ -2,15 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.protocol.produce import ProduceRequest
 
 from service.backoff import Backoff
 from service.relay.headers import RawNameBatch
+from service.store.lease import Lease, LeaseEnded
 
 log = logging.getLogger(__name__)
 
@@ -23,12 +25,19 @@ class TopicUnknownError(Exception):
     """A topic is not in the cluster, or the cluster does not say."""
 
 
+class NotOwnerError(KafkaError):  # type: ignore[misc]
+    """A batch was to be sent by a process that may not publish any more."""
+
+
 class Producer:
     """Sends ready batches to chosen partitions; at most one of a partition is under way (the caller sees to it).
 
     After a final failure an idempotent producer answers every later send to that partition with an error, since the
     sequence of the failed batch is missing: only a new producer goes on. A producer in an outage is no such case: it
     keeps what it has, in order, and a second one beside it would send everything twice.
+
+    Each request with records, a repeated one too, is only sent with a proof of the lease, asked for at the last moment
+    before the socket: a process that was frozen for however long sends nothing of what it had taken in before.
     """
 
     def __init__(
@@ -40,6 +49,17 @@ class Producer:
         self._waiting = waiting
         self._producer: AIOKafkaProducer | None = None
         self._unknown: set[str] = set()
+        self._lease: Lease | None = None
+        self._broken = False
+
+    def serve(self, lease: Lease) -> None:
+        """Publish under this lease, and no other, from now on."""
+        self._lease = lease
+
+    @property
+    def broken(self) -> bool:
+        """Whether a send has failed for good, so that only another producer goes on."""
+        return self._broken
 
     async def start(self) -> None:
         """Connect, however long it takes."""
@@ -67,6 +87,7 @@ class Producer:
         With a limit, an outage may leave rows behind that are delivered or not; only for the end of the process.
         """
         producer, self._producer = self._producer, None
+        self._broken = False
         self._unknown.clear()
         if producer is None:
             return
@@ -104,13 +125,19 @@ class Producer:
 
     async def send(self, batch: BatchBuilder, topic: str, partition: int) -> None:
         """Send and wait for the acknowledgement, without a limit of time; `KafkaError` is a final failure."""
+        try:
+            await (await self._take_in(batch, topic, partition))
+        except KafkaError:
+            self._broken = True
+            raise
+
+    async def _take_in(self, batch: BatchBuilder, topic: str, partition: int) -> Awaitable[Any]:
         while True:
             try:
-                acknowledged = await self._current.send_batch(batch, topic, partition=partition)
+                acknowledged: Awaitable[Any] = await self._current.send_batch(batch, topic, partition=partition)
             except KafkaTimeoutError:
                 continue  # the batch was not taken in yet
-            await acknowledged
-            return
+            return acknowledged
 
     @property
     def _current(self) -> AIOKafkaProducer:
@@ -119,13 +146,32 @@ class Producer:
         return self._producer
 
     def _make(self) -> AIOKafkaProducer:
-        return AIOKafkaProducer(
+        producer = AIOKafkaProducer(
             acks="all",
             enable_idempotence=self._idempotent,
             max_batch_size=MAX_BATCH_BYTES,
             max_request_size=MAX_BATCH_BYTES,
             **{"client_id": "bookstream-relay", **self._options},
         )
+        # The library has no other place that every attempt passes at the last moment.
+        producer.client.send = self._fenced(producer.client.send)
+        return producer
+
+    def _fenced(self, send: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def send_as_owner(node_id: int, request: Any, **options: Any) -> Any:
+            if isinstance(request, ProduceRequest):
+                await self._prove()
+            return await send(node_id, request, **options)
+
+        return send_as_owner
+
+    async def _prove(self) -> None:
+        if self._lease is None:
+            raise NotOwnerError("there is no lease")
+        try:
+            await self._lease.proof()
+        except LeaseEnded as error:
+            raise NotOwnerError("the lease has ended") from error
 
 
 def _unknown(topic: str) -> str:

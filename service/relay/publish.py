@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
@@ -11,24 +10,24 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from service.partitioner import partition
 from service.relay.headers import parse_headers
+from service.relay.holds import WHOLE_TOPIC, Holds, Lane
 from service.relay.producer import Producer, TopicUnknownError
-from service.relay.window import Row
+from service.relay.window import Page, Row
 from service.store.lease import HEARTBEAT_SECONDS, Lease
 
 log = logging.getLogger(__name__)
 
-_HOLD_SECONDS = 2.0
-
-Lane = tuple[str, int]
-
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of the rows: those acknowledged, why the rest waits, and whether a send has failed for good."""
+    """What became of a page: the rows acknowledged, and why others wait.
+
+    `freed`: lanes that were held are not any more, so that rows behind this page may be theirs.
+    """
 
     confirmed: list[int] = field(default_factory=list)
-    problems: dict[Lane, str] = field(default_factory=dict)
-    failed: bool = False
+    problems: Mapping[Lane, str] = field(default_factory=dict)
+    freed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +36,8 @@ class _Packed:
     seqs: list[int]
 
 
-@dataclass(frozen=True, slots=True)
-class _Hold:
-    until: float
-    problem: str
-
-
 class Publisher:
-    """Publishes rows through a producer. A lane is one partition of one topic (full name; -1 when it is not known).
+    """Publishes pages through a producer, lanes side by side.
 
     A lane whose send has failed is held for a moment, all of it, so that no row overtakes and the others flow.
     """
@@ -52,24 +45,27 @@ class Publisher:
     def __init__(
         self, producer: Producer, prefix: str, give_up: Callable[[], bool], waiting: Callable[[], None]
     ) -> None:
-        """`waiting` is called every second while sends are under way without a lease."""
+        """`waiting` is called again and again while sends are under way without a lease."""
+        self.holds = Holds()
         self._producer = producer
         self._prefix = prefix
         self._give_up = give_up
         self._waiting = waiting
         self._halted = False
-        self._holds: dict[Lane, _Hold] = {}
 
-    async def publish(self, rows: Sequence[Row], lease: Lease) -> Outcome:
-        """Send all rows and wait for their acknowledgements, showing the lease alive meanwhile.
+    async def publish(self, page: Page, lease: Lease) -> Outcome:
+        """Send what is not held and wait for the acknowledgements, showing the lease alive meanwhile.
 
         When the lease is lost nothing further is sent, and its error is raised once nothing is under way any more. When
         it is time to give up, what is still under way is left behind unconfirmed.
         """
         outcome = Outcome()
         self._halted = False
-        lanes = await self._lanes(rows, outcome)
-        under_way = {asyncio.create_task(self._send(lane, held, outcome)) for lane, held in lanes.items()}
+        tried = self.holds.release(page)
+        lanes = await self._lanes(page.rows)
+        if lanes:
+            await lease.beat_if_due()
+        under_way = {asyncio.create_task(self._send(lane, rows, outcome)) for lane, rows in lanes.items()}
         try:
             while under_way and not self._give_up():
                 _, under_way = await asyncio.wait(under_way, timeout=HEARTBEAT_SECONDS)
@@ -84,40 +80,36 @@ class Publisher:
                 self._waiting()
                 _, under_way = await asyncio.wait(under_way, timeout=HEARTBEAT_SECONDS)
             await _cancel(under_way)
+        outcome.freed = self.holds.free(tried)
+        outcome.problems = self.holds.problems()
         return outcome
 
-    async def _lanes(self, rows: Sequence[Row], outcome: Outcome) -> dict[Lane, list[Row]]:
+    async def _lanes(self, rows: Sequence[Row]) -> dict[Lane, list[Row]]:
+        """The rows of lanes that are not held."""
         counts: dict[str, int] = {}
         lanes: dict[Lane, list[Row]] = {}
         for row in rows:
-            count = counts.get(row.topic)
+            topic = self._prefix + row.topic
+            count = counts.get(topic)
             if count is None:
-                count = counts[row.topic] = await self._partitions(row.topic, outcome)
+                count = counts[topic] = await self._partitions(topic, row.seq)
             if not count:
                 continue
-            number = row.seq % count if row.key is None else partition(row.key, count)
-            lanes.setdefault((self._prefix + row.topic, number), []).append(row)
-        now = time.monotonic()
-        for lane in lanes.keys() & self._holds.keys():
-            hold = self._holds[lane]
-            if hold.until > now:
-                outcome.problems[lane] = hold.problem
-                del lanes[lane]
-            else:
-                del self._holds[lane]
+            lane = (topic, row.seq % count if row.key is None else partition(row.key, count))
+            if lane not in self.holds:
+                lanes.setdefault(lane, []).append(row)
         return lanes
 
-    async def _partitions(self, topic: str, outcome: Outcome) -> int:
-        lane = (self._prefix + topic, -1)
-        hold = self._holds.pop(lane, None)
-        if hold is None or hold.until <= time.monotonic():
-            try:
-                return await self._producer.partitions(self._prefix + topic)
-            except TopicUnknownError as error:
-                hold = _Hold(time.monotonic() + _HOLD_SECONDS, str(error))
-        self._holds[lane] = hold
-        outcome.problems[lane] = hold.problem
-        return 0
+    async def _partitions(self, topic: str, seq: int) -> int:
+        """How many partitions a topic has; none while that is not known, which holds it from this row on."""
+        lane = (topic, WHOLE_TOPIC)
+        if lane in self.holds:
+            return 0
+        try:
+            return await self._producer.partitions(topic)
+        except TopicUnknownError as error:
+            self.holds.add(lane, seq, str(error))
+            return 0
 
     async def _send(self, lane: Lane, rows: Sequence[Row], outcome: Outcome) -> None:
         """Send one lane's rows batch after batch: the next only when the one before is acknowledged."""
@@ -128,17 +120,13 @@ class Publisher:
                 try:
                     await self._producer.send(packed.builder, *lane)
                 except KafkaError as error:
-                    outcome.failed = True
-                    self._hold(lane, _explain(lane, packed, error), outcome)
+                    self.holds.add(lane, packed.seqs[0], _explain(lane, packed, error))
                     return
                 outcome.confirmed.extend(packed.seqs)
         except Exception as error:
             log.exception("sending to %s/%d failed", *lane)
-            self._hold(lane, f"sending to {lane[0]}/{lane[1]} failed from seq {rows[0].seq} on: {error!r}", outcome)
-
-    def _hold(self, lane: Lane, problem: str, outcome: Outcome) -> None:
-        outcome.problems[lane] = problem
-        self._holds[lane] = _Hold(time.monotonic() + _HOLD_SECONDS, problem)
+            first = rows[0].seq
+            self.holds.add(lane, first, f"sending to {lane[0]}/{lane[1]} failed from seq {first} on: {error!r}")
 
     def _pack(self, rows: Sequence[Row]) -> Iterator[_Packed]:
         """Batches of rows in order; one with a header name that is not UTF-8 travels alone."""

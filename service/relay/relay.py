@@ -13,8 +13,9 @@ from aiokafka import TopicPartition
 
 from schemas.headers import BOOKING_EVENTS
 from service.backoff import Backoff
+from service.relay.holds import Lane
 from service.relay.producer import Producer
-from service.relay.publish import Lane, Publisher
+from service.relay.publish import Publisher
 from service.relay.survey import append_times, sampled_traceparents
 from service.relay.sweep import Sweeper
 from service.relay.window import Row, Window
@@ -29,7 +30,6 @@ log = logging.getLogger(__name__)
 
 _BUSY_SECONDS = 0.005
 _IDLE_SECONDS = 0.25
-_HELD_SECONDS = 0.5
 _STOP_SECONDS = 10.0
 
 
@@ -64,7 +64,9 @@ class Relay:
 
     Promised: every row is published at least once, and rows of one aggregate in the order of their numbers, provided
     that whoever wrote the later one could only do so after the earlier one's transaction had ended (a version check).
-    A relay that has lost its session may have a batch under way while the next owner sends the same rows again.
+    A relay that has lost its session sends nothing any more, as soon as it could know (see the producer). A batch that
+    was on its way to the broker at that moment may arrive after the next owner has sent the same rows and later ones:
+    the same bytes once more, with numbers that consumers have seen.
     """
 
     def __init__(
@@ -103,6 +105,8 @@ class Relay:
             self.health.connected = True
             while not self._stopping.is_set():
                 try:
+                    if self._producer.broken:
+                        await self._unless_stopped(self._producer.replace())
                     async with held_lease(
                         self._database_url, "relay", self._shard, self._stopping, self.health.beat
                     ) as lease:
@@ -134,33 +138,33 @@ class Relay:
             await self._lookout.ends((self._some,))
 
     async def _own(self, lease: Lease) -> None:
-        window = Window(lease.connection)
+        window, holds = Window(lease.connection), self._publisher.holds
+        holds.clear()
+        self._producer.serve(lease)
         idle = _BUSY_SECONDS
         while not self._stopping.is_set():
             self.health.beat()
             self._wake.clear()
-            rows = await window.read()
-            self.health.low = window.low
+            page = await window.read(holds.due())
+            self.health.low = holds.first(window.at)
             self._backoff.reset()
-            if not rows:
-                await wait_for_event(self._wake, idle)
-                idle = min(idle * 2, _IDLE_SECONDS)
-                continue
-            idle = _BUSY_SECONDS
             began = time.monotonic()
-            outcome = await self._publisher.publish(rows, lease)
+            outcome = await self._publisher.publish(page, lease)
             if outcome.confirmed:
                 await window.delete(outcome.confirmed)
                 self._sweeper.note(len(outcome.confirmed))
-                self._count(rows, outcome.confirmed, began)
+                self._count(page.rows, outcome.confirmed, began)
             self._tell(outcome.problems)
-            if outcome.failed:
+            if self._producer.broken:
                 await self._alive(lease, self._producer.replace())
-            if outcome.problems and not outcome.confirmed:
-                window.widen()
-                await wait_for_event(self._wake, _HELD_SECONDS)
-            if not outcome.problems:
-                window.narrow()
+            if outcome.freed:
+                window.back_to(page)
+            moved = window.pass_by(page, waiting=bool(outcome.problems))
+            if outcome.confirmed or (moved and page.end < math.inf):
+                idle = _BUSY_SECONDS
+                continue
+            await wait_for_event(self._wake, idle)
+            idle = min(idle * 2, _IDLE_SECONDS)
 
     def _count(self, rows: Sequence[Row], confirmed: Sequence[int], began: float) -> None:
         self.health.published += len(confirmed)

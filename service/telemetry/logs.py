@@ -13,7 +13,7 @@ import signal
 import sys
 import traceback
 from asyncio import AbstractEventLoop
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
@@ -66,14 +66,15 @@ def set_up_logs(level: str) -> None:
     sys.excepthook = _log_uncaught
 
 
-def toggle_on_signal(loop: AbstractEventLoop) -> None:
-    """Lets SIGUSR1 switch the service's level to DEBUG and back."""
+def toggle_on_signal(loop: AbstractEventLoop, hand_on: Callable[[signal.Signals], None] = lambda _: None) -> None:
+    """Lets SIGUSR1 switch the service's level to DEBUG and back, here and where it is handed on to."""
     ours = logging.getLogger(OURS)
     usual = ours.level if ours.level > logging.DEBUG else logging.INFO
 
     def toggle() -> None:
         ours.setLevel(usual if ours.level == logging.DEBUG else logging.DEBUG)
         log.warning("the log level is %s now", logging.getLevelName(ours.level))
+        hand_on(TOGGLE)
 
     loop.add_signal_handler(TOGGLE, toggle)
 

@@ -4,21 +4,30 @@ Its own counters take a lock and search their buckets for each observation. Here
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from service.telemetry.names import METRICS, Metric
+from service.telemetry.processes import Processes
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 Labels: TypeAlias = tuple[str, ...]
 Reading: TypeAlias = Mapping[Labels, float]
+# The values of a process as JSON can say them: metric -> its series.
+Dump: TypeAlias = Mapping[str, Sequence[tuple[Sequence[str], Any]]]
+
+_TOGETHER: Final[Mapping[str, Callable[[float, float], float]]] = {
+    "sum": lambda old, new: old + new,
+    "max": max,
+    "min": min,
+}
 
 
 @dataclass(slots=True)
@@ -32,14 +41,15 @@ class Buckets:
 class Meters(Collector):
     """The values of all declared metrics in this process. Only what was counted, set or expected appears."""
 
-    def __init__(self) -> None:
+    def __init__(self, others: Sequence[int] = ()) -> None:
+        """`others` are the ids of processes whose values are added to those of this one."""
         self._counters: dict[str, dict[Labels, float]] = {name: {} for name in _names("counter")}
         self._gauges: dict[str, dict[Labels, float]] = {name: {} for name in _names("gauge")}
         self._histograms: dict[str, dict[Labels, Buckets]] = {name: {} for name in _names("histogram")}
         self._watched: list[tuple[Metric, Callable[[], Reading]]] = []
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
-        ProcessCollector(registry=self._registry)
+        self._registry.register(Processes(others))
 
     def expect(self, metric: Metric, labels: Iterable[Labels] = ((),)) -> None:
         """Shows a counter or histogram from the start, so that its first increase is seen as one."""
@@ -95,9 +105,44 @@ class Meters(Collector):
             if family.samples:
                 yield family
 
-    def text(self) -> bytes:
-        """Writes all metrics in Prometheus' text format, those of the process itself included."""
-        return generate_latest(self._registry)
+    def text(self, dumps: Iterable[Dump] = (), others: Sequence[int] = ()) -> bytes:
+        """Writes all metrics in Prometheus' text format, together with those of the `others` where there are any."""
+        if not others:
+            return generate_latest(self._registry)
+        together = Meters(others)
+        for dump in (self.dump(), *dumps):
+            together.add_dump(dump)
+        return together.text()
+
+    def dump(self) -> Dump:
+        """Gives all values, for `add_dump` in another process."""
+        self._read_watched()
+        plain = {**self._counters, **self._gauges}
+        dump: dict[str, list[tuple[Sequence[str], Any]]] = {
+            name: list(series.items()) for name, series in plain.items()
+        }
+        for name, histogram in self._histograms.items():
+            dump[name] = [(labels, (buckets.counts, buckets.sum)) for labels, buckets in histogram.items()]
+        return dump
+
+    def add_dump(self, dump: Dump) -> None:
+        """Adds the values of another process."""
+        for metric in METRICS:
+            for names, value in dump[metric.name]:
+                labels = tuple(names)
+                if metric.kind == "histogram":
+                    self._add_buckets(metric, labels, *value)
+                elif metric.kind == "counter":
+                    self.add(metric, value, *labels)
+                else:
+                    gauge = self._gauges[metric.name]
+                    gauge[labels] = _TOGETHER[metric.together](gauge[labels], value) if labels in gauge else value
+
+    def _add_buckets(self, metric: Metric, labels: Labels, counts: Sequence[int], total: float) -> None:
+        self.observe(metric, (), *labels)
+        buckets = self._histograms[metric.name][labels]
+        buckets.counts = [old + new for old, new in zip(buckets.counts, counts, strict=True)]
+        buckets.sum += total
 
     def _read_watched(self) -> None:
         for metric, read in self._watched:

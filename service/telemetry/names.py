@@ -4,11 +4,15 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Kind = Literal["counter", "gauge", "histogram"]
+Together = Literal["sum", "max", "min"]
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric as operators see it; `shown_by` are the roles whose processes have it."""
+    """One metric as operators see it; `shown_by` are the roles whose processes have it.
+
+    `together` is what a gauge says of several processes that are asked as one.
+    """
 
     name: str
     kind: Kind
@@ -17,6 +21,7 @@ class Metric:
     shown_by: str
     labels: tuple[str, ...] = ()
     bounds: tuple[float, ...] = ()
+    together: Together = "sum"
 
 
 SIZES: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000)
@@ -136,6 +141,13 @@ CONSUMER_PARTITIONS: Final = Metric(
     "worker",
     ("state",),
 )
+PAUSED: Final = Metric(
+    "bookstream_paused",
+    "gauge",
+    "1 or 0",
+    "Whether consumption is paused, in all processes: by hand, or because too many commands broke a rule of ours",
+    "worker",
+)
 LAG_RECORDS: Final = Metric(
     "bookstream_consumer_lag_records",
     "gauge",
@@ -233,6 +245,7 @@ LOOP_AGE: Final = Metric(
     "`clock`. What /livez judges",
     "every",
     ("loop",),
+    together="max",
 )
 DEPENDENCY_UP: Final = Metric(
     "bookstream_dependency_up",
@@ -241,6 +254,7 @@ DEPENDENCY_UP: Final = Metric(
     "Whether `postgresql` and `kafka` answered this process lately. What /readyz judges",
     "every",
     ("dependency",),
+    together="min",
 )
 
 METRICS: Final[tuple[Metric, ...]] = (
@@ -257,6 +271,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     REDECIDED,
     COMMAND_LATENCY,
     CONSUMER_PARTITIONS,
+    PAUSED,
     LAG_RECORDS,
     LAG_SECONDS,
     OUTBOX_ROWS,

@@ -18,7 +18,7 @@ METRICS_PATH = "/metrics"
 class Probe(Protocol):
     """Gives the problems that there are; none means well."""
 
-    def __call__(self) -> list[str]:
+    async def __call__(self) -> list[str]:
         """Looks at what is known now."""
         ...
 
@@ -41,7 +41,9 @@ class ProbeServer(uvicorn.Server):
         yield
 
 
-def probe_server(host: str, port: int, probes: Mapping[str, Probe], metrics: Callable[[], bytes]) -> ProbeServer:
+def probe_server(
+    host: str, port: int, probes: Mapping[str, Probe], metrics: Callable[[], Awaitable[bytes]]
+) -> ProbeServer:
     """Builds the server of these paths and of the metrics; run it with `serve()`, end it by `should_exit`."""
     config = uvicorn.Config(
         _application(probes, metrics),
@@ -56,11 +58,12 @@ def probe_server(host: str, port: int, probes: Mapping[str, Probe], metrics: Cal
 
 
 def _application(
-    probes: Mapping[str, Probe], metrics: Callable[[], bytes]
+    probes: Mapping[str, Probe], metrics: Callable[[], Awaitable[bytes]]
 ) -> Callable[[Mapping[str, Any], Receive, Send], Awaitable[None]]:
     async def application(scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         del receive
-        answer = Answer(200, CONTENT_TYPE, metrics()) if scope["path"] == METRICS_PATH else _judged(probes, scope)
+        path = scope["path"]
+        answer = Answer(200, CONTENT_TYPE, await metrics()) if path == METRICS_PATH else await _judged(probes, path)
         headers = [(b"content-type", answer.content_type.encode()), (b"cache-control", b"no-store")]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
@@ -68,12 +71,12 @@ def _application(
     return application
 
 
-def _judged(probes: Mapping[str, Probe], scope: Mapping[str, Any]) -> Answer:
-    probe = probes.get(scope["path"])
+async def _judged(probes: Mapping[str, Probe], path: str) -> Answer:
+    probe = probes.get(path)
     if probe is None:
         status, problems = 404, [f"nothing is here; ask {', '.join(sorted({*probes, METRICS_PATH}))}"]
     else:
-        problems = probe()
+        problems = await probe()
         status = 503 if problems else 200
     body = json.dumps({"status": "fail" if problems else "pass", "problems": problems}).encode()
     return Answer(status, "application/health+json", body)

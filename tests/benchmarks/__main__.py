@@ -160,7 +160,7 @@ def _options() -> argparse.Namespace:
     size.add_argument("--quick", action="store_true", help="less than three minutes (default)")
     size.add_argument("--full", action="store_true", help="more rounds of more commands")
     parser.add_argument("--only", choices=("ours", "peer"), help="measure one system alone")
-    parser.add_argument("--workers", type=int, default=1, help="worker processes of the service (default 1)")
+    parser.add_argument("--workers", type=int, help="worker processes of the service (default: what it chooses)")
     parser.add_argument("--peer-workers", type=int, default=4, help="max_workers of the peer (default 4)")
     parser.add_argument("--bookings", type=int, help="bookings that the commands are spread over")
     parser.add_argument("--rounds", type=int, help="rounds of each system, in turn")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import asyncpg
 
+from service.cli.run import MOST_WORKERS, processors
 from service.embedded.process import LOOPBACK, ServerProcess, free_port
 from tests.benchmarks.peer.booking import Booking
 from tests.benchmarks.servers import PARTITIONS, Servers
@@ -83,8 +84,8 @@ class Ours(System):
     name = "bookstream"
     prefix = "ours."
 
-    def __init__(self, servers: Servers, workload: Workload, directory: Path, workers: int) -> None:
-        """Run so many worker processes, the first of them with all roles."""
+    def __init__(self, servers: Servers, workload: Workload, directory: Path, workers: int | None) -> None:
+        """Run so many worker processes, or as many as it chooses."""
         super().__init__(servers, workload, directory)
         self._workers = workers
 
@@ -105,18 +106,16 @@ class Ours(System):
                 raise RuntimeError(f"`service {step}` failed: {done.stdout}{done.stderr}")
 
     def commands(self) -> list[tuple[list[str], Mapping[str, str]]]:
-        """One process with all roles, the others as workers alone."""
-        run = ["-m", "service", "run"]
-        if self._workers == 1:
-            return [(run, self._environment())]
-        roles = ["worker,relay,clock", *["worker"] * (self._workers - 1)]
-        return [([*run, "--roles", role], self._environment()) for role in roles]
+        """One program, which makes its other processes itself."""
+        workers = [] if self._workers is None else ["--workers", str(self._workers)]
+        return [(["-m", "service", "run", *workers], self._environment())]
 
     def settings(self) -> dict[str, str]:
         """Processes, and what differs from the defaults."""
-        many = f"{self._workers} with worker, one of them with relay and clock too"
+        count = self._workers or min(processors(), MOST_WORKERS)
+        many = f"{count} with worker, the first of them with relay and clock too"
         return {
-            "processes": "one with worker, relay and clock" if self._workers == 1 else many,
+            "processes": "one with worker, relay and clock" if count == 1 else many,
             "unit of work": "a polled batch of up to 1,000 records is a transaction",
             "settings": "defaults, BOOKSTREAM_SIGNING=off, BOOKSTREAM_REPLICATION=1, BOOKSTREAM_LOG_LEVEL=WARNING",
             "producer": "acks=all, idempotent",

@@ -82,6 +82,9 @@ async def test_schemas(tmp_path: Path) -> None:
         (["show"], 2, "ID"),
         (["graph", "nothing", "--json"], 2, "unknown graph"),
         (["migrate", "--json"], 1, "BOOKSTREAM_DATABASE_URL"),
+        (["link-key"], 2, "rotate"),
+        (["link-key", "rotate"], 1, "BOOKSTREAM_DATABASE_URL"),
+        (["link-key", "revoke", "0"], 2, "KEY"),
         (["nonsense"], 2, "nonsense"),
     ],
 )
@@ -102,6 +105,28 @@ async def test_resync_of_nothing(database_url: str) -> None:
     assert {name: json.loads(out)[name] for name in ("published", "total")} == {"published": 0, "total": 0}
     code, _, said = await finished(settings, ["resync", "--resume"])
     assert (code, "no resync was interrupted" in said) == (1, True)
+
+
+async def test_link_keys(database_url: str) -> None:
+    """A key is added, listed and revoked, its secret is never told, and the last one stays."""
+    settings = environment(NOWHERE, database_url)
+
+    async def told(*arguments: str) -> list[dict[str, object]]:
+        code, out, said = await finished(settings, ["link-key", *arguments, "--json"])
+        assert code == 0, said
+        found: list[dict[str, object]] = json.loads(out)
+        return found
+
+    assert await told("list") == []
+    (first,) = await told("rotate")
+    assert set(first) == {"key_id", "begins_at", "revoked_at"}
+    assert first["revoked_at"] is None
+    code, out, said = await finished(settings, ["link-key", "revoke", "1"])
+    assert (code, out, "rotate" in said) == (1, "", True)
+    await told("rotate")
+    assert [key["key_id"] for key in await told("list")] == [1, 2]
+    code, out, _ = await finished(settings, ["link-key", "list"])
+    assert (code, out.count("begins at")) == (0, 2)
 
 
 @pytest.mark.parametrize(

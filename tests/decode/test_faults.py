@@ -118,13 +118,6 @@ def test_actors() -> None:
     assert refused(record("update-booking", update(actor="internal"))) == ("unknown_field", ["/actor"])
 
 
-def test_action_links_are_not_ours_yet() -> None:
-    """A link can't be one of ours while none are handed out, and they can't be switched on."""
-    data = {"account_id": "acc-1", "booking_id": "b-1", "action": "cancel", "link": "token"}
-    assert refused(record("state-action", data)) == ("invalid_signature", [])
-    assert refused(location(action_links=True)) == ("invalid_field", ["/settings/action_links"])
-
-
 @pytest.mark.parametrize("members", [{}, {"action": "a", "state": "b"}, {"action": "a", "visit_id": "v-1"}])
 def test_exactly_one_of_each_pair(members: dict[str, str]) -> None:
     """A state-action names exactly one aggregate and exactly one of action and state."""

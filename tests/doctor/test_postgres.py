@@ -226,9 +226,9 @@ async def test_these_rights_are_enough(sound_url: str, connection: Connection) -
 async def _as_relay_clock_and_resync(url: str) -> None:
     own = await asyncpg.connect(url)
     window = Window(own)
-    await window.delete([row.seq for row in await window.read()])
+    await window.delete([row.seq for row in (await window.read()).rows])
     await send_due(own)
-    await Resync(own, graphs(), await begin(own, Selection()), epoch=0).run()
+    await Resync(own, graphs(), await begin(own, Selection())).run()
     await own.close()
 
 

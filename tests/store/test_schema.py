@@ -20,7 +20,18 @@ from service.handle import (
 from tests.store.conftest import Connection
 
 # Of the whole service, not of an account.
-SHARED = {"progress", "outbox", "schema_migration", "graph_revision", "resync", "client_revision", "sealing_key"}
+SHARED = {
+    "progress",
+    "outbox",
+    "schema_migration",
+    "graph_revision",
+    "resync",
+    "pause",
+    "epoch",
+    "client_revision",
+    "sealing_key",
+    "link_key",
+}
 INDEXES = """
 SELECT t.relname AS table_name, i.relname AS name, x.indisunique OR x.indisexclusion AS rules, a.attname AS first
 FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class t ON t.oid = x.indrelid
@@ -116,8 +127,8 @@ async def _generic_plan(connection: Connection, statement: str) -> str:
 async def test_moving_progress_reads_no_more_than_partitions(connection: Connection) -> None:
     """Progress is moved where it is at the expected offset, and only there."""
     await connection.execute("INSERT INTO progress VALUES ('a', 0, 5), ('a', 1, 5), ('b', 0, 5)")
-    moved = await connection.execute(progress.MOVE, ["a", "a", "b"], [0, 1, 0], [5, 4, 5], [6, 6, 7])
-    assert moved == "UPDATE 2"
+    moved = await connection.fetchval(progress.MOVE, ["a", "a", "b"], [0, 1, 0], [5, 4, 5], [6, 6, 7])
+    assert moved == 2
     assert [row[0] for row in await connection.fetch("SELECT next_offset FROM progress ORDER BY topic, partition")] == [
         6,
         5,

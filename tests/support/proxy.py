@@ -25,6 +25,7 @@ class TcpProxy:
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._made: set[asyncio.StreamWriter] = set()
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._delay = 0.0
@@ -60,6 +61,10 @@ class TcpProxy:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in self._made:
+            # What nobody reads any more is never flushed.
+            writer.transport.abort()
+        await asyncio.sleep(0)
 
     def cut(self) -> None:
         """Reset every open connection on both sides."""
@@ -87,6 +92,7 @@ class TcpProxy:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self._made.add(writer)
         try:
             await self._serve(reader, writer)
         finally:
@@ -102,6 +108,7 @@ class TcpProxy:
             _reset(writer)
             return
         pair = {writer, target_writer}
+        self._made.add(target_writer)
         self._writers |= pair
         try:
             async with asyncio.TaskGroup() as both:
