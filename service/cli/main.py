@@ -22,6 +22,8 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "show": "A booking, visit or location as it stands, and what can be done with it.",
         "pause": "Stops consuming, in all processes.",
         "resume": "Goes on consuming, in all processes.",
+        "restored": "After a restore from a backup: begins a new epoch.",
+        "positions": "Lists where the service goes on in each partition, and sets it anew.",
         "doctor": "Looks for what keeps the service from its work, and says what helps.",
         "resync": "Publishes snapshots of bookings and visits for consumers that start late.",
         "link-key": "The keys that sign action links: list, rotate, revoke.",

@@ -232,7 +232,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._go_on(consumer, partition, place)
 
     def _go_on(self, consumer: AIOKafkaConsumer, partition: TopicPartition, place: Place) -> None:
-        problem = place.problem(partition)
+        problem = place.problem
         self._unplaced.discard(partition)
         if problem is not None:
             if self._stopped.get(partition) != problem:

@@ -13,7 +13,7 @@ import asyncpg
 
 from service.consume.assignment import Assignment
 from service.consume.health import ConsumerHealth
-from service.store.pause import current_pause
+from service.store.pause import last_pause
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ class PauseWatch:
         self._pool = pool
         self._assignment = assignment
         self._health = health
+        self._last: int | None = None
 
     async def run(self) -> None:
         """Look for ever; to be cancelled."""
@@ -41,13 +42,15 @@ class PauseWatch:
             await asyncio.sleep(EVERY)
 
     async def look(self) -> None:
-        """Look once."""
+        """Look once; after a pause that was too short to be seen, positions are read anew too, as they may be set."""
         async with self._pool.acquire() as connection:
-            pause = await current_pause(connection)
-        if pause is None:
-            if self._health.paused is not None:
-                log.warning("consumption goes on")
-                self._assignment.proceed()
-        elif self._health.paused != str(pause):
-            log.warning("%s", pause)
-            self._assignment.hold(str(pause))
+            pause_id, pause = await last_pause(connection)
+        before, self._last = self._last, pause_id
+        if pause is not None:
+            if self._health.paused != str(pause):
+                log.warning("%s", pause)
+                self._assignment.hold(str(pause))
+        elif self._health.paused is not None or before not in (None, pause_id):
+            log.warning("consumption goes on after a pause")
+            self._assignment.hold("consumption was paused")
+            self._assignment.proceed()

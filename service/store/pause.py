@@ -12,7 +12,7 @@ import asyncpg
 from service.domain.instants import instant_text
 from service.store.pool import Connection
 
-CURRENT: Final = "SELECT reason, began_by, began_at FROM pause WHERE ended_at IS NULL"
+LAST: Final = "SELECT pause_id, ended_at IS NULL, reason, began_by, began_at FROM pause ORDER BY pause_id DESC LIMIT 1"
 BEGIN: Final = "INSERT INTO pause (reason, began_by) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 END: Final = """
 UPDATE pause SET ended_at = now(), ended_by = $1 WHERE ended_at IS NULL RETURNING reason, began_by, began_at
@@ -34,10 +34,18 @@ class Pause:
         return f"consumption is paused since {since} by {self.by}: {self.reason}; `bookstream resume` goes on"
 
 
+async def last_pause(connection: Connection) -> tuple[int, Pause | None]:
+    """Gives the number of the last pause, and the pause itself while it is on."""
+    row = await connection.fetchrow(LAST)
+    if row is None:
+        return 0, None
+    pause_id, is_on, *facts = row
+    return pause_id, Pause(*facts) if is_on else None
+
+
 async def current_pause(connection: Connection) -> Pause | None:
     """Gives the pause that is on."""
-    row = await connection.fetchrow(CURRENT)
-    return None if row is None else Pause(*row)
+    return (await last_pause(connection))[1]
 
 
 async def begin_pause(connection: Connection, reason: str, by: str) -> bool:
