@@ -23,6 +23,7 @@ from schemas.events import (
 )
 from schemas.message import Message, SequenceFilter, command, event
 from schemas.results import CommandAccepted, CommandRefused
+from schemas.signing import sign
 
 __all__ = [
     "COMMANDS",
@@ -48,4 +49,5 @@ __all__ = [
     "command",
     "event",
     "problems",
+    "sign",
 ]

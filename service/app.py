@@ -16,6 +16,7 @@ from typing import Any, Final
 from faststream import FastStream
 from faststream.kafka import KafkaBroker
 
+from service.backoff import Backoff
 from service.clock.clock import Clock
 from service.consume.consumer import Consumer
 from service.consume.quiet import quieten
@@ -24,20 +25,22 @@ from service.errors import SchemaMismatch
 from service.graphs.loader import load_graphs
 from service.handle.batch import BatchTransaction
 from service.links.keys import LinkKeys
-from service.parts import Parts
+from service.parts import STUCK_SECONDS, Parts
 from service.relay.relay import Relay
-from service.settings import Settings, refuse_what_is_not_there
+from service.settings import Settings
 from service.store.lease import wait_for_event
 from service.store.migrate import check
 from service.store.pool import OUTAGE_ERRORS, make_pool
 from service.telemetry.pulse import Pulse
 from service.telemetry.traces import open_traces
+from service.telemetry.watchdog import Watchdog
 from service.topics import CONSUMED_TOPICS
+from service.trust.clients import Clients
+from service.trust.sealing import load_sealer
 
 log = logging.getLogger(__name__)
 
 ROLES: Final = ("worker", "relay", "clock")
-STORE_RETRY_SECONDS: Final = 1.0
 RELAY_STOP_SECONDS: Final = 15.0
 
 
@@ -68,7 +71,6 @@ def build_app(
 
     `company` are the processes beside this one.
     """
-    refuse_what_is_not_there(settings)
     database_url = settings.database_url.get_secret_value()
     pool = make_pool(database_url)
     company = company or Crew()
@@ -95,12 +97,16 @@ def build_app(
 
 def _consumer(settings: Settings, parts: Parts, wake: Callable[[], None]) -> Consumer:
     pulse = Pulse()
+    signed = settings.signing == "required"
+    if not signed:
+        log.warning("BOOKSTREAM_SIGNING=off: whoever can write to the command topics is believed; for local work only")
     transaction = BatchTransaction(
         parts.pool,
         load_graphs(settings.graphs_dir),
         reply_topics=settings.reply_topics,
         clock=lambda: datetime.now(UTC),
         stop_ratio=settings.stop_ratio,
+        clients=Clients(settings.master_keys) if signed else None,
         meters=parts.meters,
         pulse=pulse,
         traces=parts.traces,
@@ -114,6 +120,7 @@ def _consumer(settings: Settings, parts: Parts, wake: Callable[[], None]) -> Con
         group_id=settings.group_id,
         prefix=settings.topic_prefix,
         wake=wake,
+        append_time=signed,
         meters=parts.meters,
         pulse=pulse,
     )
@@ -125,9 +132,11 @@ def _application(settings: Settings, parts: Parts, company: Crew | Seat, wake: C
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
         quieten()
-        async with company.served(parts, settings), parts.pool:
+        watchdog = Watchdog(asyncio.get_running_loop(), parts.not_live, STUCK_SECONDS)
+        async with company.served(parts, settings), parts.pool, watchdog:
             try:
                 if await _schema_is_there(settings, leaving):
+                    await _keys_are_there(settings, parts)
                     _start_loops(parts)
                     await company.begin(app.exit, wake)
                 yield
@@ -154,7 +163,7 @@ async def _schema_is_there(settings: Settings, leaving: asyncio.Event) -> bool:
 
     Raises SchemaMismatch when the database is not migrated to this version.
     """
-    told = False
+    told, backoff = False, Backoff()
     while not leaving.is_set():
         try:
             missing = await check(settings.database_url.get_secret_value())
@@ -162,12 +171,19 @@ async def _schema_is_there(settings: Settings, leaving: asyncio.Event) -> bool:
             if not told:
                 log.warning("waiting for PostgreSQL: %s", error)
                 told = True
-            await wait_for_event(leaving, STORE_RETRY_SECONDS)
+            await wait_for_event(leaving, backoff.next())
             continue
         if missing:
             raise SchemaMismatch(f"the database lacks {', '.join(missing)}; run `bookstream migrate` first")
         return True
     return False
+
+
+async def _keys_are_there(settings: Settings, parts: Parts) -> None:
+    """Raises SettingsError when the secrets of clients can't be opened with the keys that are set."""
+    if settings.signing == "required" and parts.consumer is not None:
+        async with parts.pool.acquire() as connection:
+            await load_sealer(connection, settings.master_keys)
 
 
 def _start_loops(parts: Parts) -> None:
@@ -180,6 +196,7 @@ def _start_loops(parts: Parts) -> None:
 
 async def _stop_loops(parts: Parts) -> None:
     """The consumer has been drained: the relay gets a moment to publish what that left."""
+    parts.ending = True
     for part in (parts.clock, parts.relay):
         if part is not None:
             part.stop()

@@ -6,7 +6,7 @@ import random
 class Backoff:
     """Doubles from `first` to `longest` seconds; each pause is between half and the whole of that."""
 
-    def __init__(self, first: float = 0.1, longest: float = 5.0) -> None:
+    def __init__(self, first: float = 0.1, longest: float = 2.0) -> None:
         self._first = first
         self._longest = longest
         self._next = first

@@ -46,11 +46,12 @@ class Parts:
     checks: list[Check] = field(default_factory=list)
     surveys: list[Check] = field(default_factory=list)
     began: bool = False
+    ending: bool = False
     _asking: list[asyncio.Task[None]] = field(default_factory=list)
 
     def not_live(self) -> list[str]:
         """What has ended or does not go round any more."""
-        problems = [f"the {task.get_name()} has ended" for task in self.tasks if task.done()]
+        problems = [f"the {task.get_name()} has ended" for task in self.tasks if task.done() and not self.ending]
         if self.began:
             stuck = ((loop, age) for (loop,), age in self.loop_ages().items() if age > STUCK_SECONDS)
             problems += [f"the loop {loop} has stood still for {age:.0f} s" for loop, age in stuck]

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
+from service.client import Client
 from service.domain.commands import Command, Context
 from service.domain.model import Fault, Kind, Refused
 from service.record import Record
 
 OWN_SOURCE = "/bookstream"
+NO_ACCOUNT = ""
+# No id has this character, so that an account with it in its name is nobody's.
+NOBODYS = "!"
 
 
 class Envelope(NamedTuple):
@@ -53,7 +57,7 @@ class Received(NamedTuple):
     """A record that is a command: either a question to decide, or refused by what it says.
 
     `command_key` (16 bytes) stands for channel, source and id within the account, `content_hash` (16 bytes) for type
-    and JSON value however written.
+    and JSON value however written. `client` is who signed it.
     """
 
     record: Record
@@ -64,11 +68,22 @@ class Received(NamedTuple):
     command_key: bytes
     content_hash: bytes
     body: Question | Refused
+    client: Client | None = None
+
+    @property
+    def shown_account(self) -> str | None:
+        """The account as answers name it."""
+        return self.account_id.rpartition(NOBODYS)[2] or None
 
     @property
     def memory_key(self) -> tuple[str, bytes]:
         """Names the memory of the command."""
         return self.account_id, self.command_key
+
+
+def nobodys(account_id: str, other_account_id: str) -> str:
+    """Names the account that nobody has which this account meets in place of another one."""
+    return f"{account_id}{NOBODYS}{other_account_id}"
 
 
 Undecodable = Literal[

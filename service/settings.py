@@ -125,15 +125,6 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError(f"the settings can't be read: {error}") from error
 
 
-def refuse_what_is_not_there(settings: Settings) -> None:
-    """Raises SettingsError for settings that this release can't serve."""
-    if settings.signing != "off":
-        raise SettingsError(
-            "BOOKSTREAM_SIGNING: signed commands are not available in this release, so anybody's word would be taken; "
-            "set BOOKSTREAM_SIGNING=off, for local work only"
-        )
-
-
 def _explain(problem: Any) -> str:
     name = str(problem["loc"][0]) if problem["loc"] else "?"
     example = EXAMPLES.get(name, "")

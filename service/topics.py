@@ -20,6 +20,8 @@ from schemas.headers import (
 
 COMMAND_TOPICS = (BOOKING_COMMANDS, VISIT_COMMANDS, INTERNAL_COMMANDS)
 CONSUMED_TOPICS = (*COMMAND_TOPICS, COMMANDS_REPLAY)
+TIMESTAMP_TYPE = "message.timestamp.type"
+LOG_APPEND_TIME = "LogAppendTime"
 
 _WEEK_MS = 7 * 86_400_000
 _MIB = 1024 * 1024
@@ -71,7 +73,7 @@ def _config(name: str, replication: int) -> Mapping[str, str]:
         "retention.ms": str(2 * _WEEK_MS if name == COMMANDS_DLQ else _WEEK_MS),
         "max.message.bytes": str(_size(name)),
     }
-    return {**config, "message.timestamp.type": "LogAppendTime"} if name in CONSUMED_TOPICS else config
+    return {**config, TIMESTAMP_TYPE: LOG_APPEND_TIME} if name in CONSUMED_TOPICS else config
 
 
 def _size(name: str) -> int:
@@ -119,7 +121,7 @@ class Topics:
         """How the cluster's topics differ from what is wanted; settings that the broker does not tell count as fine."""
         described = {each["topic"]: each["partitions"] for each in await self._admin.describe_topics()}
         present = [each for each in topics if each.name in described]
-        configs = await self._configs([each.name for each in present])
+        configs = await self.settings([each.name for each in present])
         differences = [
             Difference(each.name, "existence", "exists", None) for each in topics if each.name not in described
         ]
@@ -142,7 +144,8 @@ class Topics:
             ]
         return differences
 
-    async def _configs(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    async def settings(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
+        """The settings of topics that exist, as far as the broker tells them."""
         if not names:
             return {}
         resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]

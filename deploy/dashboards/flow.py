@@ -251,7 +251,7 @@ RESOURCES: Final = Row(
         Panel(
             "Processor",
             "short",
-            "Cores that a process uses; a worker can use one.",
+            "Cores that a pod uses.",
             (Query(f"sum by (pod) (rate(process_cpu_seconds_total{{{HERE}}}[$__rate_interval]))", "{{pod}}"),),
         ),
         Panel("Memory", "bytes", "Resident memory.", (Query(of_process("process_resident_memory_bytes"), "{{pod}}"),)),

@@ -19,6 +19,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "send": "Publishes commands from a file or standard input and waits for outcomes.",
         "tail": "Follows events, results and dead letters.",
         "dlq": "Lists, shows and replays dead letters.",
+        "client": "Integrators and their keys: adds, lists, switches off, rotates, limits.",
         "show": "A booking, visit or location as it stands, and what can be done with it.",
         "pause": "Stops consuming, in all processes.",
         "resume": "Goes on consuming, in all processes.",

@@ -10,7 +10,7 @@ import click
 import uvloop
 
 from service.errors import ServiceError
-from service.settings import Settings, load_settings, refuse_what_is_not_there
+from service.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from service.crew import Crew, Seat
@@ -43,7 +43,6 @@ def run(roles: str | None, workers: int | None) -> None:
     if count > 1 and "worker" not in chosen:
         raise click.BadParameter("there is no worker among the roles", param_hint="--workers")
     settings = load_settings()
-    refuse_what_is_not_there(settings)
     _run(settings, chosen, count)
 
 

@@ -13,6 +13,7 @@ from faststream.kafka.security import parse_security
 from faststream.security import BaseSecurity
 
 from service.consume import header_names
+from service.consume.append_time import require_append_time
 from service.consume.assignment import Assignment
 from service.consume.batch import BatchHandler, Transaction
 from service.consume.broker import DRAIN_SECONDS, REBALANCE_TIMEOUT_MS, build_broker
@@ -50,13 +51,15 @@ class Consumer:
         security: BaseSecurity | None = None,
         wake: Callable[[], None] = lambda: None,
         max_records: int = 1_000,
+        append_time: bool = False,
         meters: Meters | None = None,
         pulse: Pulse | None = None,
     ) -> None:
-        """`pulse` is the one that the transaction beats, where it has one."""
+        """With `append_time` topics have to bear the broker's; `pulse` is the transaction's, where it has one."""
         self.health = ConsumerHealth(pulse=pulse or Pulse())
         meters = meters or Meters()
         meters.expect(MISPLACED, ((topic,) for topic in topics))
+        self._append_time = append_time
         self._topics = [prefix + topic for topic in topics]
         self._options: Mapping[str, Any] = {"bootstrap_servers": bootstrap, **parse_security(security)}
         self._commits = Commits(self._find)
@@ -108,6 +111,8 @@ class Consumer:
         header_names.install()
         quieten()
         await wait_for_kafka(self._options, self._topics)
+        if self._append_time:
+            await require_append_time(self._options, self._topics)
 
     async def started(self) -> None:
         """After the broker has started: look after commits and the poll loop."""

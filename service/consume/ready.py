@@ -8,10 +8,10 @@ from typing import Any
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from service.backoff import Backoff
+
 log = logging.getLogger(__name__)
 
-_FIRST_PAUSE = 0.25
-_LONGEST_PAUSE = 5.0
 _LINES_EVERY = 30.0
 
 
@@ -28,7 +28,7 @@ async def missing_topics(options: Mapping[str, Any], topics: Collection[str]) ->
 async def wait_for_kafka(options: Mapping[str, Any], topics: Collection[str]) -> None:
     """Return when the cluster answers and has all `topics` (full names); one line a cause and half a minute."""
     loop = asyncio.get_running_loop()
-    pause, told, told_at = _FIRST_PAUSE, "", 0.0
+    backoff, told, told_at = Backoff(0.25), "", 0.0
     while True:
         problem = await _problem(options, topics)
         if problem is None:
@@ -38,8 +38,7 @@ async def wait_for_kafka(options: Mapping[str, Any], topics: Collection[str]) ->
         if problem != told or loop.time() - told_at >= _LINES_EVERY:
             log.warning("waiting: %s", problem)
             told, told_at = problem, loop.time()
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, _LONGEST_PAUSE)
+        await asyncio.sleep(backoff.next())
 
 
 async def _problem(options: Mapping[str, Any], topics: Collection[str]) -> str | None:

@@ -7,9 +7,9 @@ from typing import Any
 from service.domain.link import Link
 from service.domain.model import Kind, Reason, Refused
 from service.links.token import MAX_TOKEN, read_token
+from service.received import NO_ACCOUNT
 
 LINKED_TYPE = "state-action"
-NO_ACCOUNT = ""
 FORGED = Refused(Reason.INVALID_SIGNATURE)
 STALE = Refused(Reason.STALE_SIGNATURE)
 

@@ -5,17 +5,17 @@ from types import MappingProxyType
 from typing import Any
 
 from schemas.commands import COMMANDS
-from service.decode.authenticate import authenticate, is_internal
+from service.decode.authenticate import Sender, account_of, authenticate, is_internal, lacks_scope
 from service.decode.body import aggregate_named, read_body, to_command, usable_id
 from service.decode.envelope import open_envelope
 from service.decode.fingerprint import command_key, content_hash
 from service.decode.headers import read_headers
-from service.decode.link import NO_ACCOUNT, link_of, prove
+from service.decode.link import link_of, prove
+from service.decode.signature import Directory
 from service.domain.actor import Actor
 from service.domain.commands import Context
-from service.domain.link import Link
 from service.domain.model import Fault, Kind, Reason, Refused
-from service.received import DeadLetter, Envelope, Question, Received
+from service.received import NO_ACCOUNT, DeadLetter, Envelope, Question, Received
 from service.record import Record, append_time
 
 MAX_VALUE_BYTES = 256 * 1024
@@ -25,11 +25,15 @@ TOPIC_OF: Mapping[str, str] = {"booking": "booking-commands", "visit": "visit-co
 
 
 def decode(
-    record: Record, reply_topics: frozenset[str], link_secrets: Mapping[int, bytes] = NO_SECRETS
+    record: Record,
+    reply_topics: frozenset[str],
+    link_secrets: Mapping[int, bytes] = NO_SECRETS,
+    clients: Directory | None = None,
 ) -> Received | DeadLetter:
     """Tells what a record asks; what is no command at all becomes a dead letter, what is wrong otherwise a refusal.
 
-    `link_secrets` are the keys that may have signed an action link.
+    `link_secrets` are the keys that may have signed an action link. With `clients`, whatever comes on the external
+    channels without a link has to be signed by one of them.
     """
     # 1. small enough, and headers that are text
     if record.value is not None and len(record.value) > MAX_VALUE_BYTES:
@@ -50,39 +54,39 @@ def decode(
     named = aggregate_named(envelope.type, data)
     if named is None:
         return DeadLetter(record, "no_aggregate_id", "the data name no aggregate by a usable id")
-    # 4. from whom, and what exactly
+    # 4. from whom
     kind, aggregate_id = named
-    account_id = usable_id(data.get("account_id")) or NO_ACCOUNT
-    link = _link(record, envelope, data, (account_id, kind, aggregate_id), link_secrets)
-    return Received(
-        record,
-        envelope,
-        account_id,
-        kind,
-        aggregate_id,
-        command_key(envelope.source, envelope.id, internal=is_internal(record)),
-        content_hash(envelope.type, data),
-        link if isinstance(link, Refused) else _question(record, envelope, data, kind, aggregate_id, link),
-    )
+    command = command_key(envelope.source, envelope.id, internal=is_internal(record))
+    content = content_hash(envelope.type, data)
+    sender = _linked(record, envelope, data, named, link_secrets) or authenticate(record, headers, envelope, clients)
+    if isinstance(sender, Refused):
+        return Received(record, envelope, NO_ACCOUNT, kind, aggregate_id, command, content, sender)
+    # 5. what exactly
+    account_id = account_of(sender, data)
+    if sender.client is not None:
+        data.setdefault("account_id", account_id)
+    question = _question(record, envelope, data, (account_id, kind, aggregate_id), sender)
+    return Received(record, envelope, account_id, kind, aggregate_id, command, content, question, sender.client)
 
 
-def _link(
-    record: Record,
-    envelope: Envelope,
-    data: dict[str, Any],
-    target: tuple[str, Kind, str],
-    secrets: Mapping[int, bytes],
-) -> Link | Refused | None:
-    """Gives what the link of a command proves; whoever writes on the internal channel is somebody without one."""
+def _linked(
+    record: Record, envelope: Envelope, data: dict[str, Any], named: tuple[Kind, str], secrets: Mapping[int, bytes]
+) -> Sender | Refused | None:
+    """Gives whom a link makes the sender; whoever writes on the internal channel is somebody without one."""
     token = link_of(envelope.type, data)
     if token is None or is_internal(record):
         return None
-    return prove(token, secrets, data, target, append_time(record.timestamp))
+    account_id = usable_id(data.get("account_id")) or NO_ACCOUNT
+    link = prove(token, secrets, data, (account_id, *named), append_time(record.timestamp))
+    return link if isinstance(link, Refused) else Sender(Actor.CUSTOMER, link=link)
 
 
 def _question(
-    record: Record, envelope: Envelope, data: dict[str, Any], kind: Kind, aggregate_id: str, link: Link | None
+    record: Record, envelope: Envelope, data: dict[str, Any], key: tuple[str, Kind, str], sender: Sender
 ) -> Question | Refused:
+    account_id, kind, aggregate_id = key
+    if lacks_scope(sender, kind):
+        return Refused(Reason.SCOPE_DENIED)
     channel = None if is_internal(record) else _wrong_channel(record, envelope, kind)
     if channel and channel.reason is Reason.ACTOR_NOT_ALLOWED:
         return channel
@@ -90,15 +94,14 @@ def _question(
     refusals = _of_envelope(record, envelope, kind, aggregate_id)
     if channel is not None:
         refusals.append(channel)
-    if link is None and link_of(envelope.type, data) is not None:
+    if sender.link is None and link_of(envelope.type, data) is not None:
         refusals.append(Refused(Reason.INVALID_FIELD, (Fault("/link", f"expected on {TOPIC_OF[kind]}"),)))
     if isinstance(body, Refused):
         refusals.append(body)
     if refusals or isinstance(body, Refused):
         return _all_faults(refusals)
-    actor = authenticate(record, envelope) if link is None else Actor.CUSTOMER
-    context = Context(body.account_id, actor, append_time(record.timestamp), body.expected_version)
-    return Question(to_command(body, link), context, body.validate_only, body.reason)
+    context = Context(account_id, sender.actor, append_time(record.timestamp), body.expected_version)
+    return Question(to_command(body, sender.link), context, body.validate_only, body.reason)
 
 
 def _wrong_channel(record: Record, envelope: Envelope, kind: Kind) -> Refused | None:

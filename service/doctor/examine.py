@@ -10,7 +10,7 @@ from service.doctor.postgres import examine_postgres
 from service.domain.graph import Graph
 from service.errors import SettingsError
 from service.graphs.loader import load_graphs
-from service.settings import Settings, refuse_what_is_not_there
+from service.settings import Settings
 
 SAFE_REPLICATION: Final = 3
 
@@ -33,10 +33,6 @@ def unreadable(error: SettingsError) -> list[Finding]:
 def examine_settings(settings: Settings) -> tuple[list[Finding], Mapping[str, Graph] | None]:
     """Looks at settings that can be read; gives the graphs too, where they are sound."""
     findings = [ok("settings", "every setting can be read")]
-    try:
-        refuse_what_is_not_there(settings)
-    except SettingsError as error:
-        findings.append(problem("settings.signing", str(error), "BOOKSTREAM_SIGNING=off, for local work only"))
     if settings.signing == "off":
         findings.append(
             warning(

@@ -89,8 +89,11 @@ class Reason(StrEnum):
     IMMUTABLE_FIELD = "immutable_field"
     KEY_MISMATCH = "key_mismatch"
     WRONG_TOPIC = "wrong_topic"
+    INVALID_API_KEY = "invalid_api_key"
+    API_CONFIG_INACTIVE = "api_config_inactive"
     INVALID_SIGNATURE = "invalid_signature"
     STALE_SIGNATURE = "stale_signature"
+    SCOPE_DENIED = "scope_denied"
     ACTOR_NOT_ALLOWED = "actor_not_allowed"
     BOOKING_NOT_FOUND = "booking"
     VISIT_NOT_FOUND = "visit"
@@ -113,6 +116,8 @@ class Reason(StrEnum):
     CAN_CANCEL = "can_cancel"
     MAX_CUSTOMER_VISITS = "max_customer_visits"
     USE_CANCEL_ACTION = "use_cancel_action"
+    BURST_LIMIT_EXCEEDED = "burst_limit_exceeded"
+    DAILY_QUOTA_EXCEEDED = "daily_quota_exceeded"
     EXPIRED = "expired"
     INTERNAL_ERROR = "internal_error"
 
@@ -127,10 +132,11 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A command that changes nothing, and why."""
+    """A command that changes nothing, and why; `retry_after` are seconds until it may be let through."""
 
     reason: Reason
     faults: tuple[Fault, ...] = ()
+    retry_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,11 @@ log = logging.getLogger(__name__)
 
 MAX_STATE_BYTES = 128 * 1024
 # A repeat of these is decided anew: the sender may have been let in, or the defect mended, meanwhile.
-UNPROVEN = frozenset({Reason.INVALID_SIGNATURE, Reason.STALE_SIGNATURE})
-NOT_REMEMBERED = UNPROVEN | {Reason.INTERNAL_ERROR}
+UNAUTHENTICATED = frozenset(
+    {Reason.INVALID_API_KEY, Reason.API_CONFIG_INACTIVE, Reason.INVALID_SIGNATURE, Reason.STALE_SIGNATURE}
+)
+RATE_LIMITED = frozenset({Reason.BURST_LIMIT_EXCEEDED, Reason.DAILY_QUOTA_EXCEEDED})
+NOT_REMEMBERED = UNAUTHENTICATED | RATE_LIMITED | {Reason.INTERNAL_ERROR}
 ROOTS = {"create-booking": "/booking", "create-visit": "/visit", "configure-location": "/settings"}
 
 
@@ -50,7 +53,7 @@ class Answers:
         self, received: Received, refused: Refused, found: Aggregate | None, *, remembered: bool = True
     ) -> Decided:
         """A refusal is always published, and remembered unless it isn't final; who proves nothing is told nothing."""
-        if refused.reason in UNPROVEN:
+        if refused.reason in UNAUTHENTICATED:
             found = None
         graph = None if found is None or found.kind == "location" else self._graphs[found.snapshot["graph"]]
         body = refusal_body(received, refused, found, graph)
@@ -70,9 +73,9 @@ class Answers:
         """A rule of ours broke: the command is answered and kept as a dead letter, and may be sent again."""
         log.error("deciding %s of %s failed", received.envelope.type, received.envelope.id, exc_info=error)
         answer = self.refused(received, Refused(Reason.INTERNAL_ERROR), None)
-        letter = DeadLetter(
-            received.record, "internal_error", f"{type(error).__name__}: the command broke a rule of ours"
-        )
+        told = f"{type(error).__name__}: the command broke a rule of ours"
+        client = None if received.client is None else received.client.client_id
+        letter = DeadLetter(received.record, "internal_error", told, client)
         answer.rows = (*answer.rows, dead_letter_row(letter, failed_at))
         return answer
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -17,8 +17,10 @@ from service.errors import PartitionLost, Paused, StoreUnavailable
 from service.handle.answer import Answers
 from service.handle.attempt import Attempt
 from service.handle.decided import Decided
+from service.handle.limits import admit
 from service.handle.progress import move_progress
 from service.handle.stop import WHO, Outcomes, broken_ones
+from service.handle.strangers import Strangers, is_stranger
 from service.handle.tally import Tally, expect, tell
 from service.handle.traced import spans_of
 from service.links.keys import LinkKeys
@@ -29,13 +31,16 @@ from service.record import Record, Span
 from service.store.pause import begin_pause
 from service.store.pool import OUTAGE_ERRORS, RACE_ERRORS
 from service.telemetry.meters import Meters
-from service.telemetry.names import BATCH_RETRIES
+from service.telemetry.names import BATCH_RETRIES, UNANSWERED
 from service.telemetry.pulse import Pulse
 from service.telemetry.traces import Traces
+from service.trust.clients import Clients, NotKnownYet
 
 log = logging.getLogger(__name__)
 
 RACES: Final = 5
+# Of refusals, which have none.
+NO_EPOCH: Final = 0
 LONGEST_TURN: Final = 0.05
 
 
@@ -50,21 +55,26 @@ class BatchTransaction:
         reply_topics: frozenset[str],
         clock: Callable[[], datetime],
         stop_ratio: float = 1,
+        clients: Clients | None = None,
         meters: Meters | None = None,
         pulse: Pulse | None = None,
         traces: Traces | None = None,
         link_keys: LinkKeys | None = None,
     ) -> None:
-        """`meters` count what is committed, `traces` tell of it; `pulse` beats at each step; `link_keys` sign links.
+        """With `clients` commands have to be signed.
 
-        More than the share `stop_ratio` of commands that break a rule of ours pauses consumption; 1 is never.
+        More than the share `stop_ratio` of commands that break a rule of ours pauses consumption; 1 is never. `meters`
+        count what is committed, `traces` tell of it; `pulse` beats at each step; `link_keys` sign links.
         """
         self._pool = pool
         self._graphs = graphs
         self._reply_topics = reply_topics
         self._clock = clock
         self._outcomes = Outcomes(stop_ratio)
+        self._clients = clients
         self._link_keys = link_keys or LinkKeys()
+        self._answers = Answers(graphs, NO_EPOCH, self._link_keys)
+        self._strangers = Strangers(self._answers)
         self._meters = meters or Meters()
         self._pulse = pulse or Pulse()
         self._traces = traces
@@ -72,19 +82,21 @@ class BatchTransaction:
 
     async def __call__(self, records: Sequence[Record], spans: Sequence[Span]) -> None:
         """Applies a batch whole or not at all; raises PartitionLost, Paused or StoreUnavailable."""
-        await self._know_keys()
+        await self._ask(self._link_keys.refresh)
         # 1. command -> decode -> authenticate
         decoding = Tally(self._pulse)
         decoded = await self._decode_all(records)
         decoding.lap("decode")
         letters = [item for item in decoded if isinstance(item, DeadLetter)]
-        commands = [item for item in decoded if isinstance(item, Received)]
+        received = [item for item in decoded if isinstance(item, Received)]
+        commands = [item for item in received if not is_stranger(item)]
+        strangers = [item for item in received if is_stranger(item)]
         for _ in range(RACES):
             tally = Tally(self._pulse)
             tally.steps["decode"] = decoding.steps["decode"]
             tally.laps += decoding.laps
             try:
-                decided = await self._transact(commands, letters, spans, tally)
+                decided, refused = await self._transact(commands, strangers, letters, spans, tally)
             except RACE_ERRORS as error:
                 self._retried("race")
                 log.info("the batch met another transaction and is tried again: %s", error)
@@ -97,31 +109,56 @@ class BatchTransaction:
                 self._retried("partition_lost" if isinstance(error, PartitionLost) else "failed")
                 raise
             else:
-                tell(self._meters, tally, decided, letters, self._clock().timestamp())
+                now = self._clock()
+                self._meters.add(UNANSWERED, self._strangers.given(refused, now))
+                tell(self._meters, tally, [*decided, *refused], letters, now.timestamp())
                 if self._traces is not None:
                     self._traces.batch(tally.laps, len(records), spans_of(decided))
                 return
         raise StoreUnavailable("the batch met other transactions again and again")
 
-    async def _know_keys(self) -> None:
-        try:
-            await self._link_keys.refresh(self._pool)
-        except OUTAGE_ERRORS as error:
-            self._retried("unavailable")
-            raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
-
     def _retried(self, cause: str) -> None:
         self._meters.add(BATCH_RETRIES, 1, cause)
 
     async def _decode_all(self, records: Sequence[Record]) -> list[Received | DeadLetter]:
-        """Lets heartbeats through now and then: hostile records can take a tenth of a second each."""
-        decoded, turn = [], time.monotonic()
-        for record in records:
-            decoded.append(self._decode(record))
+        """Decodes records; those of clients that are met for the first time once these have been read."""
+        if self._clients is not None:
+            await self._ask(self._clients.refresh)
+        decoded, strange = await self._decode_known(records)
+        if strange and self._clients is not None:
+            await self._ask(self._clients.learn)
+            found, unknown = await self._decode_known([records[place] for place in strange])
+            if unknown:
+                raise StoreUnavailable("a batch has more clients than can be known at once")
+            for place, item in zip(strange, found, strict=True):
+                decoded[place] = item
+        return [item for item in decoded if item is not None]
+
+    async def _ask(self, ask: "Callable[[asyncpg.Pool[asyncpg.Record]], Awaitable[None]]") -> None:
+        """Without PostgreSQL nobody can tell who somebody is: the batch waits, and nobody is refused for it."""
+        try:
+            await ask(self._pool)
+        except OUTAGE_ERRORS as error:
+            self._retried("unavailable")
+            raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
+
+    async def _decode_known(self, records: Sequence[Record]) -> tuple[list[Received | DeadLetter | None], list[int]]:
+        """Gives the places of records whose clients have to be read first; their items are None.
+
+        Lets heartbeats through now and then: hostile records can take a tenth of a second each.
+        """
+        decoded: list[Received | DeadLetter | None] = []
+        strange, turn = [], time.monotonic()
+        for place, record in enumerate(records):
+            try:
+                decoded.append(self._decode(record))
+            except NotKnownYet:
+                decoded.append(None)
+                strange.append(place)
             if time.monotonic() - turn > LONGEST_TURN:
                 await asyncio.sleep(0)
                 turn = time.monotonic()
-        return decoded
+        return decoded, strange
 
     def _decode(self, record: Record) -> Received | DeadLetter:
         """A record that breaks the decoder is a dead letter of its own; its neighbours go on."""
@@ -129,32 +166,46 @@ class BatchTransaction:
         if isinstance(first, DeadLetter):
             return first
         try:
-            return decode(first, self._reply_topics, self._link_keys.ring.secrets)
+            return decode(first, self._reply_topics, self._link_keys.ring.secrets, self._clients)
+        except NotKnownYet:
+            raise
         except Exception as error:
             log.exception("decoding %s/%d/%d failed", record.topic, record.partition, record.offset)
             return DeadLetter(first, "internal_error", f"{type(error).__name__}: the record broke the decoder")
 
     async def _transact(
-        self, commands: Sequence[Received], letters: Sequence[DeadLetter], spans: Sequence[Span], tally: Tally
-    ) -> list[Decided]:
+        self,
+        commands: Sequence[Received],
+        strangers: Sequence[Received],
+        letters: Sequence[DeadLetter],
+        spans: Sequence[Span],
+        tally: Tally,
+    ) -> tuple[list[Decided], list[Decided]]:
+        """Gives what was decided, and what strangers were told."""
         now = self._clock()
         decided: list[Decided] = []
+        refused = self._strangers.refuse(strangers, now)
         async with self._pool.acquire() as connection, connection.transaction():
             # 2. progress: a process that lost its partition ends here, and while consumption is paused every one
             moved = await move_progress(connection, spans)
             tally.lap("progress")
-            # 3. [dedupe -> load -> decide -> save where version = expected -> outbox]
-            if commands:
+            # 3. limits of clients
+            admission = await admit(connection, commands)
+            over = [self._answers.refused(received, told, None) for received, told in admission.refused]
+            tally.lap("limits")
+            # 4. [dedupe -> load -> decide -> save where version = expected -> outbox]
+            if admission.admitted:
                 answers = Answers(self._graphs, moved.epoch, self._link_keys)
-                decided = await Attempt(connection, self._graphs, answers, now, tally).apply(commands)
-            # 4. what is no command -> outbox
-            await append(connection, [dead_letter_row(letter, instant_text(now)) for letter in letters])
+                decided = await Attempt(connection, self._graphs, answers, now, tally).apply(admission.admitted)
+            # 5. what is no command, or nobody's, or too much -> outbox
+            rows = [dead_letter_row(letter, instant_text(now)) for letter in letters]
+            await append(connection, [*rows, *(row for each in (*over, *refused) for row in each.rows)])
             tally.lap("outbox")
-            # 5. too many that broke a rule of ours -> a pause, in all processes
+            # 6. too many that broke a rule of ours -> a pause, in all processes
             broken = broken_ones(decided, letters)
             if reason := self._outcomes.too_many(moved.pause_id, broken):
                 log.error("consumption is paused: %s", reason)
                 await begin_pause(connection, reason, WHO)
         tally.lap("commit")
         self._outcomes.committed(moved.pause_id, broken)
-        return decided
+        return [*decided, *over], refused

@@ -53,10 +53,12 @@ class Fold:
     def _decide(self, received: Received) -> Decided:
         # 1. decided before? then the first answer stands, and other content under the same id is refused
         memory = self._memories.get(received.memory_key)
+        body = received.body
+        if isinstance(body, Refused) and body.reason is Reason.SCOPE_DENIED:
+            return self._answers.refused(received, body, None, remembered=memory is None)
         if memory is not None and memory.content_hash == received.content_hash:
             return self._answers.again(received, memory)
         # 2. refused for what it says
-        body = received.body
         if isinstance(body, Refused):
             return self._answers.refused(received, body, None, remembered=memory is None)
         if memory is not None:

@@ -47,6 +47,7 @@ def expect(meters: Meters) -> None:
     meters.expect(names.BATCH_DURATION, ((step,) for step in names.STEPS))
     meters.expect(names.BATCH_RETRIES, ((cause,) for cause in names.RETRIES))
     for metric in (
+        names.UNANSWERED,
         names.INBOX_DUPLICATES,
         names.BATCH_SIZE,
         names.VERSION_CONFLICTS,

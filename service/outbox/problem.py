@@ -27,6 +27,7 @@ TITLES: Final[Mapping[str, str]] = {
     "conflict": "The command conflicts with the state of the account",
     ILLEGAL: "The state does not allow this",
     "restricted": "The merchant does not allow this",
+    "rate_limited": "The client sends too much",
     "upstream_unavailable": "The command came too late",
     "internal_error": "The service failed to decide the command",
 }
@@ -38,8 +39,13 @@ PROBLEMS: Final[Mapping[Reason, Problem]] = {
     Reason.IMMUTABLE_FIELD: Problem(400, INVALID, f"Some members never change. {_SEE_ERRORS}"),
     Reason.KEY_MISMATCH: Problem(400, INVALID, "The record key must be the aggregate's id, since order depends on it."),
     Reason.WRONG_TOPIC: Problem(400, INVALID, "This command belongs on another topic; errors names it."),
+    Reason.INVALID_API_KEY: Problem(401, "unauthorized", "No client has this id; ask the operator for a client."),
+    Reason.API_CONFIG_INACTIVE: Problem(401, "unauthorized", "The client is switched off; ask the operator."),
     Reason.INVALID_SIGNATURE: Problem(401, "unauthorized", "The signature or action link is not one of ours."),
-    Reason.STALE_SIGNATURE: Problem(401, "unauthorized", "The signature is too old, or the action link has expired."),
+    Reason.STALE_SIGNATURE: Problem(
+        401, "unauthorized", "It was signed more than five minutes before or after it came, or the link has expired."
+    ),
+    Reason.SCOPE_DENIED: Problem(403, "forbidden", "The client has no scope for this; ask the operator."),
     Reason.ACTOR_NOT_ALLOWED: Problem(403, "forbidden", "This sender may not do this; see who may in the graph."),
     Reason.BOOKING_NOT_FOUND: Problem(404, "not_found", "The account has no booking of this id; create it first."),
     Reason.VISIT_NOT_FOUND: Problem(404, "not_found", "The account has no visit of this id; create it first."),
@@ -67,6 +73,12 @@ PROBLEMS: Final[Mapping[Reason, Problem]] = {
     Reason.MAX_CUSTOMER_VISITS: Problem(422, "restricted", "The customer has as many active visits as allowed here."),
     Reason.USE_CANCEL_ACTION: Problem(
         422, "restricted", "A status can't cancel; send a state-action with action cancel."
+    ),
+    Reason.BURST_LIMIT_EXCEEDED: Problem(
+        429, "rate_limited", "The client's limit for this minute is used up; see retry_after.", retryable=True
+    ),
+    Reason.DAILY_QUOTA_EXCEEDED: Problem(
+        429, "rate_limited", "The client's quota for this day (UTC) is used up; see retry_after.", retryable=True
     ),
     Reason.EXPIRED: Problem(
         502, "upstream_unavailable", "It was decided after its expirytime. Send it under a new id.", retryable=True

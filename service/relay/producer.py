@@ -63,7 +63,7 @@ class Producer:
 
     async def start(self) -> None:
         """Connect, however long it takes."""
-        backoff = Backoff(0.25, 5.0)
+        backoff = Backoff(0.25)
         told = ""
         while self._producer is None:
             producer = self._make()

@@ -7,6 +7,16 @@ import asyncpg
 Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]"
 CONNECT_TIMEOUT: Final = 5.0
 COMMAND_TIMEOUT: Final = 60.0
+# A process that is frozen or cut off in mid-transaction keeps its rows locked from those who took its partitions over.
+# Its membership of the group ends after the same time (`SESSION_TIMEOUT_MS` in consume).
+SILENT: Final = "6s"
+_SESSION: Final = {
+    "idle_in_transaction_session_timeout": SILENT,
+    "tcp_user_timeout": SILENT,
+    "tcp_keepalives_idle": "2",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "2",
+}
 
 # A fault of the data or of a constraint is somebody's in the batch; the statement can be tried again without them.
 DATA_ERRORS: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
@@ -25,6 +35,7 @@ OUTAGE_ERRORS: Final = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InternalServerError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
 )
 
 
@@ -42,5 +53,5 @@ def make_pool(database_url: str, *, size: int = 4, application_name: str = "book
         timeout=CONNECT_TIMEOUT,
         command_timeout=COMMAND_TIMEOUT,
         reset=_nothing_to_reset,
-        server_settings={"application_name": application_name},
+        server_settings={**_SESSION, "application_name": application_name},
     )

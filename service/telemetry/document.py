@@ -17,6 +17,7 @@ Made from `names.py` by `python -m service.telemetry.document`; change it there.
 | `meters.py` | the values of this process, added up batch by batch, and their text |
 | `pulse.py` | signs of life of loops, and checks of what they depend on |
 | `lookout.py` | how Kafka is asked, apart from the clients that work |
+| `watchdog.py` | ends the process when its event loop or a loop in it is stuck |
 | `probes.py` | `/livez`, `/readyz`, `/metrics` over HTTP |
 | `logs.py`, `told.py` | logs as JSON lines, and what may be said of an error |
 | `traces.py`, `otlp.py` | what is told to a trace, and how it is exported |
@@ -35,7 +36,9 @@ or clock is ready to take over |
 
 PostgreSQL and Kafka are asked every 3 s, with 3 s to answer. In Kubernetes:
 
-- `livenessProbe`: `/livez`, with a `timeoutSeconds` of 5 or so. An event loop that hangs does not answer at all.
+- `livenessProbe`: `/livez`, with a `timeoutSeconds` of 5 or so. An event loop that hangs does not \
+answer at all; a watchdog thread ends the process for either reason after the same time, with the stacks of all \
+threads on standard error.
 - `readinessProbe`: `/readyz`. It holds back a rollout; no traffic depends on it.
 - `startupProbe`: `/livez` too, never `/readyz`. It answers as soon as the process is up, before PostgreSQL and Kafka \
 are there, and loops are judged only once they have begun: a start that waits for a server is not killed for it.

@@ -41,7 +41,7 @@ OBSOLETE: Final = "obsolete"
 OUTCOMES: Final = (APPLIED, UNCHANGED, VALIDATED, REFUSED, REPEATED, OBSOLETE)
 
 # Steps of a batch, in `BATCH_DURATION`.
-STEPS: Final = ("decode", "progress", "dedupe", "load", "decide", "save", "remember", "outbox", "commit")
+STEPS: Final = ("decode", "progress", "limits", "dedupe", "load", "decide", "save", "remember", "outbox", "commit")
 
 # Why a batch is tried again, in `BATCH_RETRIES`.
 RETRIES: Final = ("race", "unavailable", "partition_lost", "failed")
@@ -62,6 +62,14 @@ REFUSALS: Final = Metric(
     "Refused commands by the `error` and `detail` of their result",
     "worker",
     ("error", "detail"),
+)
+UNANSWERED: Final = Metric(
+    "bookstream_unanswered_refusals_total",
+    "counter",
+    "commands",
+    "Commands that nobody signed as they should, refused without a result, since this process had published as many of "
+    "those as it does in a minute",
+    "worker",
 )
 EVENTS: Final = Metric(
     "bookstream_events_total", "counter", "events", "Change events written with their change", "worker", ("type",)
@@ -260,6 +268,7 @@ DEPENDENCY_UP: Final = Metric(
 METRICS: Final[tuple[Metric, ...]] = (
     COMMANDS,
     REFUSALS,
+    UNANSWERED,
     EVENTS,
     DEAD_LETTERS,
     INBOX_DUPLICATES,

@@ -9,7 +9,7 @@ from unittest import mock
 from opentelemetry import environment_variables as api
 from opentelemetry.sdk import environment_variables
 
-from service import app
+from service import app, crew
 from service.cli.main import COMMANDS
 from service.consume import broker
 from service.errors import SettingsError
@@ -65,8 +65,8 @@ def settings(rendered: Rendered) -> list[str]:
         traces.are_wanted(rendered.settings())
     except (ValueError, SettingsError) as error:
         return [*problems, f"the service would not start: {error}"]
-    if values.signing != "off":
-        problems.append("this release starts only with BOOKSTREAM_SIGNING=off")
+    if values.signing != "required":
+        problems.append("whoever reaches Kafka would be believed")
     if values.http_host != "0.0.0.0":  # noqa: S104  probes come from outside the pod
         problems.append("probes would not reach the service")
     for thing in rendered.all("Deployment"):
@@ -112,7 +112,7 @@ def commands(rendered: Rendered) -> list[str]:
             roles.add(rest[-1])
             if rest != ["--roles", role(thing)]:
                 problems.append(f"{called(thing)}: runs {rest}")
-        served = set(re.findall(r'"(/[a-z]+)": parts\.', inspect.getsource(app)))
+        served = set(re.findall(r'"(/[a-z]+)": not_', inspect.getsource(crew)))
         problems += [
             f"{called(thing)}: nothing answers {value['httpGet']['path']}"
             for name, value in container.items()

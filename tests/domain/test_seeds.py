@@ -3,14 +3,11 @@ from typing import Any
 import orjson
 import pytest
 
-from service.app import build_app
 from service.domain.actor import Actor
 from service.domain.commands import Command, StateAction
 from service.domain.model import Reason, Refused
-from service.errors import SettingsError
 from service.outbox.event import Cause, event_row
 from service.outbox.problem import PROBLEMS, TITLES
-from service.settings import Settings
 from tests.support.builders import NOW, act, booking, hours, location, patch_visit, update, visit
 from tests.support.records import question, received, record
 from tests.support.spec import given
@@ -127,12 +124,6 @@ def test_every_member_of_a_booking_changes_in_one_command() -> None:
         resource_id="9",
         changes_left=1,
     )
-
-
-async def test_signing_is_refused_clearly() -> None:
-    """A service that is to check signatures does not start, and says what to set."""
-    with pytest.raises(SettingsError, match="set BOOKSTREAM_SIGNING=off"):
-        build_app(Settings(signing="required"), frozenset({"worker"}))
 
 
 @pytest.mark.parametrize(("answer", "action"), [("CONFIRMED", "confirm"), ("CANCELLED", "cancel")])

@@ -93,9 +93,14 @@ class Service:
         problems: list[str] = json.loads(body)["problems"]
         return problems
 
+    @property
+    def address(self) -> str:
+        """Host and port of probes and metrics."""
+        return self._settings["BOOKSTREAM_HTTP_ADDRESS"]
+
     def get(self, path: str) -> tuple[int, str]:
         """Status and text of an answer over HTTP; raises OSError when there is none."""
-        url = f"http://{self._settings['BOOKSTREAM_HTTP_ADDRESS']}{path}"
+        url = f"http://{self.address}{path}"
         try:
             with urllib.request.urlopen(url, timeout=_ASK_SECONDS) as answer:
                 return answer.status, answer.read().decode()

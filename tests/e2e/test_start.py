@@ -12,15 +12,6 @@ NOWHERE = Broker("127.0.0.1:1", "start.")
 NO_DATABASE = "postgresql://nobody@127.0.0.1:1/none"
 
 
-def test_signing_must_be_switched_off_by_name() -> None:
-    """Unsigned commands are taken by a clear word only."""
-    ended = run_to_end(environment(NOWHERE, NO_DATABASE, BOOKSTREAM_SIGNING=""), "run")
-    assert ended.returncode == 2
-    assert "BOOKSTREAM_SIGNING" in ended.stderr
-    assert "BOOKSTREAM_SIGNING=off" in ended.stderr
-    assert "Traceback" not in ended.stderr
-
-
 @pytest.mark.parametrize(
     ("name", "value", "example"),
     [

@@ -90,6 +90,32 @@ def summaries(rows: Sequence[Sent]) -> list[tuple[str, str, str | int]]:
     return [summary(each) for each in rows]
 
 
+def details(rows: Sequence[Sent]) -> list[str]:
+    """What was refused and why, `applied` for what was not."""
+    return [str(detail) if kind == "command-refused" else "applied" for kind, _, detail in summaries(rows)]
+
+
+async def statements_of(pool: Pool, work: Awaitable[Any]) -> list[str]:
+    """The statements that a piece of work sends through the pool; not the driver's own, nor COPY."""
+    found: list[str] = []
+
+    def note(query: asyncpg.connection.LoggedQuery) -> None:
+        text = query.query.strip()
+        of_driver = any(mark in text for mark in ("pg_advisory_unlock_all", "typeinfo_tree", "'jit'"))
+        if not of_driver and text.partition(";")[0] not in ("BEGIN", "COMMIT", "ROLLBACK"):
+            found.append(text)
+
+    held = [await pool.acquire() for _ in range(pool.get_max_size())]
+    for connection in held:
+        connection.add_query_logger(note)
+    # One is enough for the work, and keeps its logger.
+    async with asyncio.TaskGroup() as group:
+        for connection in held:
+            group.create_task(pool.release(connection))
+    await work
+    return found
+
+
 class Rival:
     """Runs something of another connection between decision and save of the next batch, `times` in all.
 

@@ -61,7 +61,7 @@ async def test_bad_records_among_good_ones(bench: Bench) -> None:
         mixed += [record("create-booking", create(f"n-{n}")), each]
     found = await bench.apply(*mixed)
     letters = [each for each in found if each.type == "dead-letter"]
-    assert [(each.key, each.bytes, each.raw[: len(each.raw) - 7]) for each in letters] == [
+    assert [(each.key, each.bytes, each.raw[: len(each.raw) - 8]) for each in letters] == [
         (each.key, each.value, each.headers) for each in DEAD.values()
     ]
     assert [row[0] for row in summaries(found)].count("booking-changed") == len(mixed) // 2

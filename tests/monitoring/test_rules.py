@@ -43,7 +43,7 @@ def _of(case: Case, alert: Alert) -> list[dict[str, Any]]:
         "exp_annotations": {**alert.annotations, "description": case.told},
     }
     at = [_expected(alert, case.at - 1, []), _expected(alert, case.at, [firing])]
-    never = [_expected(alert, minute, []) for minute in range(40)]
+    never = [_expected(alert, minute, []) for minute in range(25)]
     return [_test(case.fires, [one for one in at if one["eval_time"] != "-1m"])] + [
         _test(series, never) for series in case.quiet
     ]

@@ -13,12 +13,14 @@ from tests.support.rows import Sent, sent
 
 CODES = {
     400: {"invalid_field", "unknown_field", "immutable_field", "key_mismatch", "wrong_topic"},
-    401: {"invalid_signature"},
-    403: {"actor_not_allowed"},
+    401: {"invalid_api_key", "api_config_inactive", "invalid_signature", "stale_signature"},
+    403: {"scope_denied", "actor_not_allowed"},
     404: {"booking", "visit", "location"},
     409: {"version_conflict", "command_id_reuse", "already_exists", "external_id_taken", "slot_taken", "group_full",
-          "blocked", "read_only", "level_not_increasing", "action_not_available", "unknown_action"},
+          "blocked", "read_only", "level_not_increasing", "action_not_available", "unknown_action",
+          "link_used"},
     422: {"can_edit", "before_edit_booking", "max_changes", "can_cancel", "max_customer_visits", "use_cancel_action"},
+    429: {"burst_limit_exceeded", "daily_quota_exceeded"},
     500: {"internal_error"},
     502: {"expired"},
 }  # fmt: skip
@@ -49,7 +51,7 @@ def test_every_refusal(reason: Reason) -> None:
     assert reason in CODES[value["status"]]
     assert value["type"] == f"urn:bookstream:{value['error']}:{reason}"
     assert value["title"] == TITLES[value["error"]]
-    assert value["retryable"] is (reason in {"internal_error", "version_conflict", "expired"})
+    assert value["retryable"] is (reason in CODES[429] | {"internal_error", "version_conflict", "expired"})
     CommandRefused.model_validate(value)
 
 
