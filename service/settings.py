@@ -3,6 +3,7 @@
 import base64
 import binascii
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
@@ -27,6 +28,7 @@ EXAMPLES: Final = {
     "graphs_dir": "./graphs",
     "reply_topics": '["command-results"]',
     "stop_ratio": "0.5",
+    "inbox_retention_days": "14",
     "log_level": "INFO",
 }
 
@@ -49,6 +51,7 @@ class Settings(BaseSettings):
     reply_topics: frozenset[str] = frozenset({"command-results"})
     kafka_idempotence: bool = True
     stop_ratio: float = Field(default=0.5, ge=0, le=1)
+    inbox_retention_days: int = Field(default=14, ge=1, le=3650)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("database_url")
@@ -90,6 +93,11 @@ class Settings(BaseSettings):
     def master_keys(self) -> tuple[bytes, ...]:
         """The keys that wrap what secrets in the database are sealed with; the first is for new ones."""
         return _keys(self.encryption_keys)
+
+    @property
+    def inbox_retention(self) -> timedelta:
+        """How long a command is remembered."""
+        return timedelta(days=self.inbox_retention_days)
 
     @property
     def http_host(self) -> str:

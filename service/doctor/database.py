@@ -14,7 +14,7 @@ from service.store.pause import current_pause
 _ALL: Final = ("SELECT", "INSERT", "UPDATE", "DELETE")
 NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "progress": ("SELECT", "INSERT", "UPDATE"),
-    "inbox": ("SELECT", "INSERT"),
+    "inbox": ("SELECT", "INSERT", "DELETE"),
     "aggregate": ("SELECT", "INSERT", "UPDATE"),
     "booking_group": ("SELECT", "INSERT", "UPDATE"),
     "group_member": ("SELECT", "INSERT"),
@@ -26,7 +26,7 @@ NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "link_key": ("SELECT", "INSERT"),
     "pause": ("SELECT", "INSERT", "UPDATE"),
     "epoch": ("SELECT", "INSERT"),
-    "resync": ("SELECT", "INSERT", "UPDATE"),
+    "resync": _ALL,
     "client": ("SELECT",),
     "client_secret": ("SELECT",),
     "client_usage": _ALL,
