@@ -27,6 +27,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "positions": "Lists where the service goes on in each partition, and sets it anew.",
         "doctor": "Looks for what keeps the service from its work, and says what helps.",
         "resync": "Publishes snapshots of bookings and visits for consumers that start late.",
+        "erase": "Blanks a person in the bookings and visits of an account.",
         "link-key": "The keys that sign action links: list, rotate, revoke.",
         "graph": "Prints and draws state graphs.",
         "schemas": "Writes JSON Schemas and the AsyncAPI document.",
