@@ -16,6 +16,7 @@ from tests.support.postgres_tls import REMEDY as POSTGRES_TLS_REMEDY
 from tests.support.postgres_tls import binaries as postgres_with_tls
 from tests.support.prometheus import REMEDY as PROMETHEUS_REMEDY
 from tests.support.prometheus import program
+from tests.support.released import first_release
 from tests.support.small_disk import REMEDY as MOUNT_REMEDY
 from tests.support.small_disk import require_mount
 from tests.support.stack import NotHereError, real_kafka_is_owed
@@ -50,6 +51,8 @@ class NotRun:
         self._leave_out(items, _needs_crd_schemas, _why_no_crd_schemas, owed=False)
         # The server in the wheel has no TLS, and a server can't be fetched without the libraries that it needs.
         self._leave_out(items, _needs_postgres_tls, _why_no_postgres_tls, owed=False)
+        # Where a tree was copied without its history, nothing can bring it back.
+        self._leave_out(items, _needs_history, _why_no_history, owed=False)
         if self._left_out:
             config.hook.pytest_deselected(items=self._left_out)
 
@@ -95,6 +98,7 @@ class NotRun:
             MOUNT_REMEDY,
             SCHEMAS_REMEDY,
             POSTGRES_TLS_REMEDY,
+            "a clone with its history",
         )
         reporter.write_line(f"remedy: {'; '.join(remedies)}")
         if owed:
@@ -196,6 +200,18 @@ def _why_no_postgres_tls() -> str | None:
         postgres_with_tls()
     except NotHereError as reason:
         return f"PostgreSQL with TLS: {reason}"
+    return None
+
+
+def _needs_history(item: pytest.Item) -> bool:
+    return "released_code" in _fixtures(item)
+
+
+def _why_no_history() -> str | None:
+    try:
+        first_release()
+    except NotHereError as reason:
+        return f"the code of the first release: {reason}"
     return None
 
 
