@@ -27,6 +27,7 @@ from service.handle.batch import BatchTransaction
 from service.links.keys import LinkKeys
 from service.parts import STUCK_SECONDS, Parts
 from service.relay.relay import Relay
+from service.retention import refuse_to_forget_too_early
 from service.settings import Settings
 from service.store.lease import wait_for_event
 from service.store.migrate import check
@@ -87,7 +88,9 @@ def build_app(
             traces=traces,
         )
     if "clock" in roles:
-        parts.clock = Clock(database_url=database_url, wake=wake.set, meters=parts.meters)
+        parts.clock = Clock(
+            database_url=database_url, wake=wake.set, meters=parts.meters, inbox_retention=settings.inbox_retention
+        )
     if "worker" in roles:
         wake_relay = company.wake if isinstance(company, Seat) else wake.set
         parts.consumer = _consumer(settings, parts, wake_relay)
@@ -144,14 +147,21 @@ def _application(settings: Settings, parts: Parts, company: Crew | Seat, wake: C
                 await _stop_loops(parts)
 
     consumer = parts.consumer
-    brokers, hooks = ([], {}) if consumer is None else ([consumer.broker], _hooks(consumer))
+    brokers, hooks = ([], {}) if consumer is None else ([consumer.broker], _hooks(consumer, settings))
     app = Application(*brokers, lifespan=lifespan, logger=log, leaving=leaving, company=company, **hooks)
     return app
 
 
-def _hooks(consumer: Consumer) -> dict[str, Any]:
+def _hooks(consumer: Consumer, settings: Settings) -> dict[str, Any]:
+    async def topics_are_remembered() -> None:
+        await refuse_to_forget_too_early(
+            {"bootstrap_servers": settings.kafka_bootstrap},
+            [settings.topic_prefix + topic for topic in CONSUMED_TOPICS],
+            settings.inbox_retention,
+        )
+
     return {
-        "on_startup": [consumer.prepare],
+        "on_startup": [consumer.prepare, topics_are_remembered],
         "after_startup": [consumer.started],
         "on_shutdown": [consumer.drain],
     }

@@ -12,6 +12,7 @@ from typing import Any, Final
 import asyncpg
 
 from service.clock.clock import Clock
+from service.clock.housekeeping import survey_inbox
 from service.clock.survey import survey_timers
 from service.consume.consumer import Consumer
 from service.consume.health import ConsumerHealth
@@ -129,6 +130,7 @@ class Parts:
             yield Check.of("the outbox", lambda: survey_outbox(self.pool, self.meters, relay.low, count=relay.owner))
         if self.clock is not None:
             clock = self.clock.health
+            yield Check.of("the inbox", lambda: survey_inbox(self.pool, self.meters))
             yield Check.of("the timers", lambda: survey_timers(self.pool, self.meters, count=clock.owner))
 
     async def _ask_postgresql(self) -> None:

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
@@ -26,6 +27,7 @@ EXAMPLES: Final = {
     "http_address": "127.0.0.1:8080",
     "graphs_dir": "./graphs",
     "reply_topics": '["command-results"]',
+    "inbox_retention_days": "14",
     "log_level": "INFO",
 }
 
@@ -47,6 +49,7 @@ class Settings(BaseSettings):
     graphs_dir: Path | None = None
     reply_topics: frozenset[str] = frozenset({"command-results"})
     kafka_idempotence: bool = True
+    inbox_retention_days: int = Field(default=14, ge=1, le=3650)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("database_url")
@@ -88,6 +91,11 @@ class Settings(BaseSettings):
     def master_keys(self) -> tuple[bytes, ...]:
         """The keys that wrap what secrets in the database are sealed with; the first is for new ones."""
         return _keys(self.encryption_keys)
+
+    @property
+    def inbox_retention(self) -> timedelta:
+        """How long a command is remembered."""
+        return timedelta(days=self.inbox_retention_days)
 
     @property
     def http_host(self) -> str:

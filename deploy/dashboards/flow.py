@@ -222,6 +222,9 @@ CLOCK: Final = Row(
             (Query(most(names.CLOCK_OWNER, "pod"), "{{pod}}"),),
             stacked=True,
         ),
+        Panel("Commands remembered", "short", f"{names.INBOX_ROWS.meaning}.", (Query(most(names.INBOX_ROWS), "rows"),)),
+        Panel("Oldest command remembered", "s", f"{names.INBOX_AGE.meaning}.", (Query(most(names.INBOX_AGE), "age"),)),
+        _rate("Commands forgotten", "cps", names.INBOX_FORGOTTEN, "pod"),
     ),
 )
 RESOURCES: Final = Row(

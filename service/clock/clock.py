@@ -6,13 +6,15 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 
 from service.backoff import Backoff
 from service.clock.due import send_due
+from service.clock.housekeeping import Housekeeper
 from service.store.lease import LOST, held_lease, wait_for_event
 from service.telemetry.meters import Meters
-from service.telemetry.names import TIMERS_SENT
+from service.telemetry.names import INBOX_FORGOTTEN, TIMERS_SENT
 from service.telemetry.pulse import Pulse
 
 log = logging.getLogger(__name__)
@@ -43,14 +45,21 @@ class ClockHealth:
 
 
 class Clock:
-    """Sends timers that are due; of several clocks one does, the rest stand by."""
+    """Sends timers that are due, and tidies up; of several clocks one does, the rest stand by."""
 
     def __init__(
-        self, *, database_url: str, wake: Callable[[], None] = lambda: None, meters: Meters | None = None
+        self,
+        *,
+        database_url: str,
+        wake: Callable[[], None] = lambda: None,
+        meters: Meters | None = None,
+        inbox_retention: timedelta = timedelta(days=14),
     ) -> None:
         self.health = ClockHealth()
         self._meters = meters or Meters()
         self._meters.expect(TIMERS_SENT)
+        self._meters.expect(INBOX_FORGOTTEN)
+        self._housekeeper = Housekeeper(inbox_retention, self._meters)
         self._database_url = database_url
         self._wake = wake
         self._stopping = asyncio.Event()
@@ -73,7 +82,8 @@ class Clock:
                             self._meters.add(TIMERS_SENT, sent)
                             if sent:
                                 self._wake()
-                            await wait_for_event(self._stopping, BUSY_SECONDS if sent else IDLE_SECONDS)
+                            tidied = await self._housekeeper.step(lease.connection)
+                            await wait_for_event(self._stopping, BUSY_SECONDS if sent or tidied else IDLE_SECONDS)
             except LOST as error:
                 self.health.pulse.beat()
                 log.warning("the clock has no session with PostgreSQL: %r", error)

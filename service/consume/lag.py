@@ -30,7 +30,8 @@ class Waiting:
         """Notes the end, and gives how long the record at the position has waited.
 
         A record came between the last look whose end was not beyond it and the next. Where there was no such look, the
-        service has been behind since before it looked: the record handled last was appended just before this one.
+        service has been behind since before it looked: the record handled last was appended just before this one, and
+        where none was handled yet, it is this one's own time that is given.
         """
         if not self.looks or self.looks[-1][1] != end:
             self.looks.append((now, end))
@@ -66,6 +67,8 @@ class LagProbe:
         self._some = some
         self._prefix = prefix
         self._waiting: dict[TopicPartition, Waiting] = {}
+        # Append times of records at which partitions stood when they came, while nothing of them is handled.
+        self._found: dict[TopicPartition, float] = {}
 
     async def __call__(self) -> None:
         """Looks once; raises what aiokafka raises, and may wait without limit in an outage."""
@@ -75,10 +78,26 @@ class LagProbe:
         assigned = self._health.assigned
         try:
             ends = await self._lookout.ends(assigned or (self._some,))
+            await self._find({partition: ends[partition] for partition in assigned})
         except BaseException:
             self._show({})
             raise
         self._show({partition: ends[partition] for partition in assigned})
+
+    async def _find(self, ends: dict[TopicPartition, int]) -> None:
+        """Asks since when the next record of a partition waits, where neither a look nor a handled record tells."""
+        health = self._health
+        self._found = {one: at for one, at in self._found.items() if one in ends and one not in health.handled_until}
+        unknown = {
+            partition: health.positions[partition]
+            for partition in ends.keys() & health.positions.keys() - health.handled_until.keys() - self._found.keys()
+            if health.positions[partition] < ends[partition] and not self._has_caught_up(partition)
+        }
+        if unknown:
+            self._found |= await self._lookout.appended_at(unknown)
+
+    def _has_caught_up(self, partition: TopicPartition) -> bool:
+        return partition in self._waiting and self._waiting[partition].caught_up
 
     def _show(self, ends: dict[TopicPartition, int]) -> None:
         now = time.time()
@@ -91,7 +110,7 @@ class LagProbe:
                 continue
             labels = (partition.topic.removeprefix(self._prefix), str(partition.partition))
             records[labels] = max(0, end - position)
-            until = self._health.handled_until.get(partition)
+            until = self._health.handled_until.get(partition, self._found.get(partition))
             seconds[labels] = self._waiting[partition].seconds(now, end, position, until)
         self._meters.replace(LAG_RECORDS, records)
         self._meters.replace(LAG_SECONDS, seconds)

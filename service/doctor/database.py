@@ -13,7 +13,7 @@ from service.store.migrate import check as missing_migrations
 _ALL: Final = ("SELECT", "INSERT", "UPDATE", "DELETE")
 NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "progress": ("SELECT", "INSERT", "UPDATE"),
-    "inbox": ("SELECT", "INSERT"),
+    "inbox": ("SELECT", "INSERT", "DELETE"),
     "aggregate": ("SELECT", "INSERT", "UPDATE"),
     "booking_group": ("SELECT", "INSERT", "UPDATE"),
     "group_member": ("SELECT", "INSERT"),
@@ -23,7 +23,7 @@ NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "timer": _ALL,
     "outbox": ("SELECT", "INSERT", "DELETE"),
     "link_key": ("SELECT", "INSERT"),
-    "resync": ("SELECT", "INSERT", "UPDATE"),
+    "resync": _ALL,
     "client": ("SELECT",),
     "client_secret": ("SELECT",),
     "client_revision": ("SELECT",),

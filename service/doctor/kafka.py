@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 
 from service.doctor.finding import Clock, Finding, ok, problem, warning
 from service.doctor.postgres import skew_finding
+from service.retention import kept_for_longer, tell
 from service.settings import Settings
 from service.topics import COMMAND_TOPICS, CONSUMED_TOPICS, Difference, Topics, wanted
 
@@ -85,6 +86,13 @@ async def _topics(settings: Settings, options: Mapping[str, Any]) -> list[Findin
     findings = [
         finding for each in differences for finding in judge(each, each.topic.removeprefix(settings.topic_prefix))
     ]
+    consumed = [settings.topic_prefix + topic for topic in CONSUMED_TOPICS]
+    kept = await kept_for_longer(options, consumed, settings.inbox_retention)
+    if kept:
+        remedy = "raise BOOKSTREAM_INBOX_RETENTION_DAYS, or lower the topics' retention.ms"
+        findings.append(problem("kafka.retention", tell(kept, settings.inbox_retention), remedy))
+    else:
+        findings.append(ok("kafka.retention", "no command outlives the memory of it"))
     sound = sorted({each.name for each in plan} - {finding.check.partition("/")[2] for finding in findings})
     return [*findings, *(ok(f"topic/{name}", "as wanted, or better") for name in sound)]
 

@@ -1,4 +1,4 @@
-"""Asks Kafka for the ends of partitions, through a connection that serves nothing else."""
+"""Asks Kafka how far partitions go, and since when a record is there, through a connection that serves nothing else."""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -7,6 +7,9 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 STOPPING: Final = 5.0
+# Of the records at hand one is looked at; a batch that is larger comes whole all the same.
+_FETCHED: Final = 64 * 1024
+_FETCH_SECONDS: Final = 1.0
 
 
 class Lookout:
@@ -23,16 +26,42 @@ class Lookout:
     async def ends(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
         """The next offset of each; raises what aiokafka raises, and may wait without limit."""
         try:
-            if self._consumer is None:
-                self._consumer = AIOKafkaConsumer(
-                    client_id="bookstream-lookout", isolation_level="read_committed", **self._options
-                )
-                await self._consumer.start()
-            ends: Mapping[TopicPartition, int] = await self._consumer.end_offsets(list(partitions))
+            consumer = await self._connected()
+            ends: Mapping[TopicPartition, int] = await consumer.end_offsets(list(partitions))
         except BaseException:
             self._drop()
             raise
         return ends
+
+    async def appended_at(self, positions: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, float]:
+        """When the records at these offsets were appended, in seconds since 1970; what takes too long is left out."""
+        found: dict[TopicPartition, float] = {}
+        try:
+            consumer = await self._connected()
+            # One after the other: only of the first does Kafka send a batch that is larger than what was asked for.
+            async with asyncio.timeout(_FETCH_SECONDS):
+                for partition, offset in positions.items():
+                    consumer.assign([partition])
+                    consumer.seek(partition, offset)
+                    found[partition] = (await consumer.getone()).timestamp / 1000
+            consumer.unsubscribe()
+        except TimeoutError:
+            self._drop()
+        except BaseException:
+            self._drop()
+            raise
+        return found
+
+    async def _connected(self) -> AIOKafkaConsumer:
+        if self._consumer is None:
+            self._consumer = AIOKafkaConsumer(
+                client_id="bookstream-lookout",
+                isolation_level="read_committed",
+                max_partition_fetch_bytes=_FETCHED,
+                **self._options,
+            )
+            await self._consumer.start()
+        return self._consumer
 
     async def close(self) -> None:
         """Disconnect."""

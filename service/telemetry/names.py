@@ -230,6 +230,27 @@ TIMERS_LATE: Final = Metric(
     "How long ago the oldest timer that is not decided was due, 0 when none is; measured by every clock: take the max",
     "clock",
 )
+INBOX_ROWS: Final = Metric(
+    "bookstream_inbox_rows",
+    "gauge",
+    "rows",
+    "Commands that are remembered, as PostgreSQL estimates it; each clock shows the same: take the max",
+    "clock",
+)
+INBOX_AGE: Final = Metric(
+    "bookstream_inbox_oldest_age_seconds",
+    "gauge",
+    "seconds",
+    "Age of the oldest command that is remembered; beyond the retention, forgetting is behind. Take the max",
+    "clock",
+)
+INBOX_FORGOTTEN: Final = Metric(
+    "bookstream_inbox_forgotten_total",
+    "counter",
+    "commands",
+    "Commands that were forgotten after `BOOKSTREAM_INBOX_RETENTION_DAYS`",
+    "clock",
+)
 DATABASE_POOL: Final = Metric(
     "bookstream_database_pool",
     "gauge",
@@ -285,6 +306,9 @@ METRICS: Final[tuple[Metric, ...]] = (
     TIMERS_SENT,
     TIMERS_DUE,
     TIMERS_LATE,
+    INBOX_ROWS,
+    INBOX_AGE,
+    INBOX_FORGOTTEN,
     DATABASE_POOL,
     LOOP_AGE,
     DEPENDENCY_UP,

@@ -69,3 +69,42 @@ def test_what_is_outstanding() -> None:
     first, second = Migration("1.sql", "a"), Migration("2.sql", "b")
     assert outstanding({}, [first, second]) == (first, second)
     assert outstanding({"1.sql": first.checksum, "3.sql": "x"}, [first, second]) == (second,)
+
+
+async def test_a_migration_keeps_nobody_waiting(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that must wait for a long transaction lets others pass, again and again, and is applied at its end."""
+    altering = Migration("9999_alter.sql", "ALTER TABLE timer ADD COLUMN more integer")
+    monkeypatch.setattr(migrations, "shipped", lambda: (*shipped(), altering))
+    monkeypatch.setattr(migrations, "LOCK_TIMEOUT", "200ms")
+    reader, passing = [await asyncpg.connect(database_url) for _ in range(2)]
+    async with reader.transaction():
+        await reader.execute("SELECT count(*) FROM timer")
+        migrating = asyncio.create_task(migrate(database_url))
+        waiting = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted"
+        for _ in range(3):
+            await until(lambda: passing.fetchval(waiting))
+            await passing.execute("SELECT count(*) FROM timer", timeout=10)
+        assert not migrating.done()
+    assert await migrating == ("9999_alter.sql",)
+    await asyncio.gather(reader.close(), passing.close())
+
+
+async def test_an_index_is_made_while_others_write(database_url: str) -> None:
+    """A migration outside of a transaction waits for writers, keeps none waiting, and begins anew after it was cut."""
+    name = "0006_inbox_age.sql"
+    writer, other = [await asyncpg.connect(database_url) for _ in range(2)]
+    await other.execute("DELETE FROM schema_migration WHERE name = $1", name)
+    write = "INSERT INTO inbox (account_id, command_key, content_hash, outcome) VALUES ('a', $1, 'x', 'x')"
+    async with writer.transaction():
+        await writer.execute(write, b"1")
+        for _ in range(2):
+            migrating = asyncio.create_task(migrate(database_url))
+            await until(lambda: other.fetchval("SELECT count(*) > 0 FROM pg_locks WHERE NOT granted"))
+            await other.execute(write, str(id(migrating)).encode(), timeout=10)
+            if not await other.fetchval("SELECT count(*) FROM inbox WHERE command_key = 'again'"):
+                await other.execute(write, b"again")
+                migrating.cancel()
+                await asyncio.gather(migrating, return_exceptions=True)
+    assert await migrating == (name,)
+    assert await other.fetchval("SELECT indisvalid FROM pg_index WHERE indexrelid = 'inbox_decided_at'::regclass")
+    await asyncio.gather(writer.close(), other.close())

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 import asyncpg
 import pytest
 
-from service.clock import due
+from service.clock import due, housekeeping
 from service.handle import (
     dedupe,
     load,
@@ -81,6 +81,7 @@ HOT = {
     "shared holdings": (slots.LOAD.replace("$5", "false"), "slot", "slot_shared"),
     "unanswered": (due.UNANSWERED, "timer", "timer_due"),
     "due": (due.SEND, "timer", "timer_due"),
+    "forget": (housekeeping.FORGET, "inbox", "inbox_decided_at"),
 }
 
 
