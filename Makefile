@@ -1,7 +1,7 @@
 # Everything runs from .venv, which the first target that needs it sets up from requirements.lock.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types architecture check format bench wheel lock clean
+.PHONY: help demo test lint types architecture check format bench soak wheel lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -37,6 +37,10 @@ format: $(READY) ## formats the code and mends what ruff can
 
 bench: $(READY) ## speed beside a naive peer on the same servers; ARGS="--help" lists options
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+soak: $(READY) ## hours of faults on a cluster of its own: SEED= MINUTES= COMMANDS= FAULTS=
+	@$(BIN)/python -m tests.faults --seed $(or $(SEED),1) --minutes $(or $(MINUTES),10) \
+		$(if $(COMMANDS),--commands $(COMMANDS)) $(if $(FAULTS),--faults $(FAULTS)) $(ARGS)
 
 wheel: $(READY) ## dist/, for deploy/Dockerfile; built with what requirements.lock pins
 	@rm -rf dist

@@ -16,6 +16,7 @@ from typing import Any, Final
 from faststream import FastStream
 from faststream.kafka import KafkaBroker
 
+from service import kafka_on_uvloop
 from service.backoff import Backoff
 from service.clock.clock import Clock
 from service.consume.consumer import Consumer
@@ -72,6 +73,7 @@ def build_app(
 
     `company` are the processes beside this one.
     """
+    kafka_on_uvloop.install()
     database_url = settings.database_url.get_secret_value()
     pool = make_pool(database_url)
     company = company or Crew()
@@ -93,13 +95,15 @@ def build_app(
         )
     if "worker" in roles:
         wake_relay = company.wake if isinstance(company, Seat) else wake.set
-        parts.consumer = _consumer(settings, parts, wake_relay)
+        parts.consumer = _consumer(settings, parts, wake_relay, company.number)
     parts.watch()
     return _application(settings, parts, company, wake.set), parts
 
 
-def _consumer(settings: Settings, parts: Parts, wake: Callable[[], None]) -> Consumer:
+def _consumer(settings: Settings, parts: Parts, wake: Callable[[], None], number: int) -> Consumer:
     pulse = Pulse()
+    # Each process beside this one is a member of its own.
+    instance = f"{settings.group_instance_id}-{number}" if settings.group_instance_id else None
     signed = settings.signing == "required"
     if not signed:
         log.warning("BOOKSTREAM_SIGNING=off: whoever can write to the command topics is believed; for local work only")
@@ -120,6 +124,7 @@ def _consumer(settings: Settings, parts: Parts, wake: Callable[[], None]) -> Con
         transaction=transaction,
         topics=CONSUMED_TOPICS,
         group_id=settings.group_id,
+        group_instance_id=instance,
         prefix=settings.topic_prefix,
         wake=wake,
         append_time=signed,

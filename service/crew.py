@@ -54,7 +54,8 @@ class Member:
 class Seat:
     """A worker process's own end."""
 
-    def __init__(self, channel: socket.socket) -> None:
+    def __init__(self, channel: socket.socket, number: int = 2) -> None:
+        self.number = number
         self._channel = channel
         self._writer: asyncio.StreamWriter | None = None
 
@@ -108,6 +109,8 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pa
 
 class Crew:
     """The first process's end, of no worker process or several; `lost` tells of one that ended by itself."""
+
+    number: Final = 1
 
     def __init__(self, members: Sequence[Member] = ()) -> None:
         self.lost: str | None = None
@@ -225,7 +228,7 @@ def fork(count: int) -> tuple[Crew, Seat | None]:
         if pid == 0:
             for other in (ours, *(member.channel for member in members)):
                 other.close()
-            return Crew(), Seat(theirs)
+            return Crew(), Seat(theirs, number)
         theirs.close()
         members.append(Member(number, pid, ours))
     return Crew(members), None

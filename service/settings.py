@@ -20,6 +20,7 @@ EXAMPLES: Final = {
     "kafka_bootstrap": "127.0.0.1:9092",
     "topic_prefix": "staging.",
     "group_id": "bookstream",
+    "group_instance_id": "bookstream-worker-0",
     "partitions": "12",
     "replication": "3",
     "signing": "off",
@@ -41,6 +42,7 @@ class Settings(BaseSettings):
     kafka_bootstrap: str = Field(default="127.0.0.1:9092", min_length=1)
     topic_prefix: str = Field(default="", max_length=100, pattern=r"^[A-Za-z0-9._-]*$")
     group_id: str = Field(default="bookstream", min_length=1, max_length=200)
+    group_instance_id: str = Field(default="", max_length=200, pattern=r"^[A-Za-z0-9._-]*$")
     partitions: int = Field(default=12, ge=1, le=1000)
     replication: int = Field(default=3, ge=1, le=10)
     signing: Literal["required", "off"] = "required"

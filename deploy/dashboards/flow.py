@@ -99,6 +99,13 @@ DECODE: Final = Row(
         _time("decode"),
         _rate("Dead letters", "recps", names.DEAD_LETTERS, "reason"),
         _rate("Commands by type", "cps", names.COMMANDS, "type"),
+        Panel(
+            "Refused without an answer",
+            "short",
+            f"{names.UNANSWERED.meaning}. Growth within 15 minutes.",
+            (Query(growth(names.UNANSWERED, "pod", over="15m"), "{{pod}}"),),
+            alerts=("Unanswered",),
+        ),
     ),
 )
 DEDUPE: Final = Row(
@@ -223,7 +230,13 @@ CLOCK: Final = Row(
             stacked=True,
         ),
         Panel("Commands remembered", "short", f"{names.INBOX_ROWS.meaning}.", (Query(most(names.INBOX_ROWS), "rows"),)),
-        Panel("Oldest command remembered", "s", f"{names.INBOX_AGE.meaning}.", (Query(most(names.INBOX_AGE), "age"),)),
+        Panel(
+            "Oldest command remembered",
+            "s",
+            f"{names.INBOX_AGE.meaning}.",
+            (Query(most(names.INBOX_AGE), "age"),),
+            alerts=("ForgettingBehind",),
+        ),
         _rate("Commands forgotten", "cps", names.INBOX_FORGOTTEN, "pod"),
     ),
 )

@@ -136,7 +136,7 @@ def _steps(drawn: list[Json]) -> list[Json]:
 
 
 def _limit(rule: Json) -> str:
-    return " ".join(f"{part:g}" if isinstance(part, float) else part for part in _comparison(rule))
+    return " ".join(f"{part:.15g}" if isinstance(part, float) else part for part in _comparison(rule))
 
 
 def _comparison(rule: Json) -> tuple[str, float]:

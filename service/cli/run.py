@@ -84,7 +84,10 @@ def processors() -> int:
 
 
 def _spare_the_garbage_collector() -> None:
-    """Modules and caches live for ever, and a batch makes many objects at once that all die with it."""
+    """Modules and caches live for ever, and a batch makes many objects at once that all die with it, none in a cycle.
+
+    Below the first threshold, several times what a batch keeps alive, nothing is looked at.
+    """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
+    gc.set_threshold(500_000, 50, 100)

@@ -16,6 +16,8 @@ from faststream.security import BaseSecurity
 DRAIN_SECONDS = 25.0
 _GRACEFUL_SECONDS = 5.0
 SESSION_TIMEOUT_MS = 6_000
+# Static members keep their partitions while they are away: longer than a restart takes.
+STATIC_SESSION_TIMEOUT_MS = 30_000
 HEARTBEAT_MS = 2_000
 REBALANCE_TIMEOUT_MS = 30_000
 _DAY_MS = 86_400_000
@@ -29,6 +31,7 @@ def build_broker(
     security: BaseSecurity | None,
     topics: Sequence[str],
     group_id: str,
+    group_instance_id: str | None = None,
     handle: Handle,
     listener: ConsumerRebalanceListener,
     max_records: int = 1_000,
@@ -41,13 +44,14 @@ def build_broker(
     subscriber = broker.subscriber(
         *topics,
         group_id=group_id,
+        group_instance_id=group_instance_id,
         batch=True,
         max_records=max_records,
         batch_timeout_ms=10,
         ack_policy=AckPolicy.MANUAL,
         auto_offset_reset="earliest",
         isolation_level="read_committed",
-        session_timeout_ms=SESSION_TIMEOUT_MS,
+        session_timeout_ms=SESSION_TIMEOUT_MS if group_instance_id is None else STATIC_SESSION_TIMEOUT_MS,
         heartbeat_interval_ms=HEARTBEAT_MS,
         rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
         # An outage of PostgreSQL is waited for in the handler; leaving the group for it would help nobody.
@@ -72,7 +76,8 @@ def build_broker(
 
 def _make_broker(bootstrap: str, security: BaseSecurity | None) -> KafkaBroker:
     return KafkaBroker(
-        bootstrap,
+        # FastStream would take a text for one address, commas and all.
+        [address.strip() for address in bootstrap.split(",")],
         security=security,
         client_id="bookstream",
         consumer_only=True,

@@ -46,6 +46,7 @@ class Consumer:
         transaction: Transaction,
         topics: Sequence[str],
         group_id: str,
+        group_instance_id: str | None = None,
         prefix: str = "",
         security: BaseSecurity | None = None,
         wake: Callable[[], None] = lambda: None,
@@ -77,6 +78,7 @@ class Consumer:
             security=security,
             topics=self._topics,
             group_id=group_id,
+            group_instance_id=group_instance_id,
             handle=BatchHandler(
                 self._assignment, transaction, prefix, self.health, wake, Misplaced(self._find, meters, prefix)
             ),

@@ -1,9 +1,8 @@
 """What may be asked of the service, with everything already validated one by one and ids as text."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from service.domain.actor import Actor
 from service.domain.link import Link
@@ -12,8 +11,7 @@ from service.domain.model import Members
 NOTHING: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class CreateBooking:
+class CreateBooking(NamedTuple):
     """Registers a booking on a graph (None: the location's default one)."""
 
     booking_id: str
@@ -22,54 +20,49 @@ class CreateBooking:
     graph: str | None = None
     bulk_id: str | None = None
     owner_booking_id: str | None = None
-    options: Members = field(default_factory=dict)
+    options: Members = NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateBooking:
+class UpdateBooking(NamedTuple):
     """Merges a patch into a booking."""
 
     booking_id: str
     patch: Members
-    options: Members = field(default_factory=dict)
+    options: Members = NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class CreateVisit:
+class CreateVisit(NamedTuple):
     """Registers a visit of a customer, named or known by contact."""
 
     visit_id: str
     location_id: str
     visit: Members
     customer_id: str | None = None
-    options: Members = field(default_factory=dict)
+    options: Members = NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateVisit:
+class UpdateVisit(NamedTuple):
     """Merges a patch into a visit; `state` in it is a move within the same change."""
 
     visit_id: str
     patch: Members
-    options: Members = field(default_factory=dict)
+    options: Members = NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class StateAction:
+class StateAction(NamedTuple):
     """Performs an action, named or told by the state that it leads to; `link` is what lets a customer do so, once."""
 
     kind: Literal["booking", "visit"]
     target_id: str
     action: str | None = None
     state: str | None = None
-    inputs: Members = field(default_factory=dict)
+    inputs: Members = NOTHING
     apply_to_bulked_bookings: bool = True
     on_sibling_refusal: Literal["skip", "abort"] = "skip"
     link: Link | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigureLocation:
+class ConfigureLocation(NamedTuple):
     """Merges settings into those of a location, which begins with the first of them."""
 
     location_id: str
@@ -79,8 +72,7 @@ class ConfigureLocation:
 Command = CreateBooking | UpdateBooking | CreateVisit | UpdateVisit | StateAction | ConfigureLocation
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """Who asks, when the broker took the command (UTC), and what they believe the version to be."""
 
     account_id: str

@@ -1,21 +1,21 @@
 """The values that decisions are made of: aggregates, changes, refusals.
 
 A snapshot is the aggregate's public state, ready to be published: JSON values only, instants as canonical UTC text.
-It is never mutated; a change makes a new one.
+It is never mutated; a change makes a new one. What is made for each command is a named tuple: as immutable as a frozen
+dataclass, and made in a third of the time.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Members = Mapping[str, Any]
 Kind = Literal["booking", "visit", "location"]
 
 
-@dataclass(frozen=True, slots=True)
-class Aggregate:
+class Aggregate(NamedTuple):
     """A booking, a visit or a location at one version; `memo` holds what is remembered but never published."""
 
     kind: Kind
@@ -34,8 +34,7 @@ class Timer:
     due_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Timers:
+class Timers(NamedTuple):
     """What a change does to the timers of its aggregate: forget all when `clear`, then set these."""
 
     clear: bool
@@ -55,8 +54,7 @@ class Slot:
     exclusive: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Slots:
+class Slots(NamedTuple):
     """What a change does to the slots of its aggregate: give all back when `release`, then take `hold`."""
 
     release: bool
@@ -66,8 +64,7 @@ class Slots:
 KEEP_SLOTS = Slots(release=False, hold=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(NamedTuple):
     """One accepted change of one aggregate: the state after it, and what it was."""
 
     after: Aggregate
@@ -148,8 +145,7 @@ class SiblingOutcome:
     version: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """A command that is carried out: no change of its own aggregate means that it was so already."""
 
     state: Aggregate

@@ -1,8 +1,8 @@
 """Resources held over time: a live booking holds its resource, a live visit with date and duration each of its own."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from service.domain.graph import Graph
 from service.domain.instants import instant
@@ -11,10 +11,11 @@ from service.domain.model import KEEP_SLOTS, Aggregate, Members, Reason, Refused
 from service.domain.world import World
 
 LATEST = datetime.max.replace(tzinfo=UTC)
+# The members of a booking that its claim is made of.
+CLAIMED = frozenset({"location_id", "resource_id", "starts_at", "ends_at", "state"})
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """What an aggregate holds by its state and members; the location is part of it, since its rules come with it."""
 
     location_id: str

@@ -122,7 +122,7 @@ def _owned(
     cascade = world.graphs[target.snapshot["graph"]].actions[own.action].cascade
     if cascade is None:
         return []
-    wish, itself = Wish(cascade, None, CASCADE_INPUTS), replace(context, actor=Actor.SYSTEM)
+    wish, itself = Wish(cascade, None, CASCADE_INPUTS), context._replace(actor=Actor.SYSTEM)
     return [(booking, wish, itself) for booking in _load(world, group.owned(target.id), target.id)]
 
 

@@ -9,7 +9,7 @@ from service.domain.commands import Context, UpdateBooking
 from service.domain.graph import Graph
 from service.domain.location import existing_location
 from service.domain.merge import merge
-from service.domain.model import Accepted, Aggregate, Decision, Members, Reason, Refused, Slots
+from service.domain.model import KEEP_SLOTS, Accepted, Aggregate, Decision, Members, Reason, Refused, Slots
 from service.domain.moves import access
 from service.domain.policy import budget_spent, forbids_edit
 from service.domain.world import World
@@ -39,12 +39,16 @@ def update_booking(world: World, booking: Aggregate, command: UpdateBooking, con
         return state
     if not real:
         return Accepted(booking)
-    taken = slots.take(
-        world,
-        booking,
-        slots.booking_claim(old, graph),
-        slots.booking_claim(new, graph),
-        allow_overbooking=slots.overbooking_allowed(new_settings, command.options),
+    taken = (
+        KEEP_SLOTS
+        if slots.CLAIMED.isdisjoint(merged)
+        else slots.take(
+            world,
+            booking,
+            slots.booking_claim(old, graph),
+            slots.booking_claim(new, graph),
+            allow_overbooking=slots.overbooking_allowed(new_settings, command.options),
+        )
     )
     if isinstance(taken, Refused):
         return taken

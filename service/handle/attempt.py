@@ -1,5 +1,7 @@
 """Steps 5 to 8 for a run of commands, and what is done when others were faster or one of the commands breaks it.
 
+- Repeats: remembering shows them, since a row of the inbox is there already. Where that happens, or a decision is not
+  one that is remembered, the run is decided again with what the inbox holds; a wary attempt looks there first.
 - Lost races: only the commands that looked at what was lost are loaded and decided again; after a few rounds the rows
   are locked in the order of their keys instead.
 - A statement that the database refuses for its data (a constraint, a value it can't hold): the run is halved until
@@ -25,7 +27,7 @@ from service.handle.loaded import Loaded
 from service.handle.save import Lost, save
 from service.handle.slots import load_holdings
 from service.handle.tally import Tally
-from service.handle.unsettled import ClaimsUnsettledError, RacesLostError, UnsettledError
+from service.handle.unsettled import ClaimsUnsettledError, RacesLostError, RepeatsMetError, UnsettledError
 from service.outbox.append import append
 from service.received import Question, Received
 from service.store.pool import DATA_ERRORS, Connection
@@ -38,16 +40,29 @@ CLAIM_ROUNDS: Final = 10
 
 
 class Attempt:
-    """Applies runs of commands on one connection, inside the caller's transaction."""
+    """Applies runs of commands on one connection, inside the caller's transaction.
+
+    `wary` asks for the memory of every command before it is decided, which repeats make worth while; afterwards it
+    tells whether there was reason for it.
+    """
 
     def __init__(
-        self, connection: Connection, graphs: Mapping[str, Graph], answers: Answers, clock: datetime, tally: Tally
+        self,
+        connection: Connection,
+        graphs: Mapping[str, Graph],
+        answers: Answers,
+        clock: datetime,
+        tally: Tally,
+        *,
+        wary: bool = True,
     ) -> None:
         self._connection = connection
         self._graphs = graphs
         self._answers = answers
         self._clock = clock
         self._tally = tally
+        self._recalls = wary
+        self.wary = False
 
     async def apply(self, commands: Sequence[Received]) -> list[Decided]:
         """Applies commands in their order; a command that breaks a statement is found and answered alone."""
@@ -95,7 +110,10 @@ class Attempt:
                 losers += beaten
         except (*DATA_ERRORS, UnsettledError):
             await self._connection.execute("ROLLBACK TO round")
-            raise
+            if self._recalls:
+                raise
+            self._recalls = self.wary = True
+            return await self._round(commands, lock=lock)
         return winners, losers
 
     async def _recount(self, loaded: Loaded) -> Lost:
@@ -108,7 +126,8 @@ class Attempt:
         }
 
     async def _decide(self, commands: Sequence[Received], *, lock: bool) -> tuple[Loaded, list[Decided]]:
-        memories = await recall(self._connection, commands)
+        memories = await recall(self._connection, commands) if self._recalls else {}
+        self.wary = self.wary or bool(memories)
         self._tally.lap("dedupe")
         questions = [received.body for received in commands if isinstance(received.body, Question)]
         loaded = await load(self._connection, questions, self._graphs, lock=lock)
@@ -117,6 +136,9 @@ class Attempt:
             fold = Fold(loaded, memories, self._graphs, self._answers, self._clock)
             decisions = fold.decide_all(commands)
             self._tally.lap("decide")
+            if not self._recalls and any(decided.memory is None for decided in decisions):
+                self._recalls = self.wary = True
+                return await self._decide(commands, lock=lock)
             working = fold.working
             if not working.uncovered and not working.uncounted:
                 return loaded, decisions
@@ -135,6 +157,8 @@ class Attempt:
         memories = [(d.received.memory_key, d.memory) for d in decisions if d.memory is not None]
         fresh = await remember(self._connection, memories)
         self._tally.lap("remember")
+        if not fresh and not self._recalls:
+            raise RepeatsMetError("the inbox knows some of these commands")
         if not fresh:
             # Rare (one id on two partitions): everything is read again, and the memory then answers.
             return {tie for decided in decisions for tie in ties(decided)}

@@ -37,6 +37,8 @@ from service.trust.clients import Clients, NotKnownYet
 log = logging.getLogger(__name__)
 
 RACES: Final = 5
+# For so many batches after a repeat the inbox is asked before anything is decided.
+WARY_BATCHES: Final = 100
 LONGEST_TURN: Final = 0.05
 CURRENT_EPOCH: Final = 0
 
@@ -72,6 +74,7 @@ class BatchTransaction:
         self._meters = meters or Meters()
         self._pulse = pulse or Pulse()
         self._traces = traces
+        self._wary = 0
         expect(self._meters)
 
     async def __call__(self, records: Sequence[Record], spans: Sequence[Span]) -> None:
@@ -187,7 +190,9 @@ class BatchTransaction:
             tally.lap("limits")
             # 4. [dedupe -> load -> decide -> save where version = expected -> outbox]
             if admission.admitted:
-                decided = await Attempt(connection, self._graphs, self._answers, now, tally).apply(admission.admitted)
+                attempt = Attempt(connection, self._graphs, self._answers, now, tally, wary=self._wary > 0)
+                decided = await attempt.apply(admission.admitted)
+                self._wary = WARY_BATCHES if attempt.wary else max(0, self._wary - 1)
             # 5. what is no command, or nobody's, or too much -> outbox
             rows = [dead_letter_row(letter, instant_text(now)) for letter in letters]
             await append(connection, [*rows, *(row for each in (*over, *refused) for row in each.rows)])

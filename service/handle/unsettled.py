@@ -13,5 +13,9 @@ class RacesLostError(UnsettledError):
     """Commands have lost every race, locked rows notwithstanding; one that does so alone is a defect of ours."""
 
 
+class RepeatsMetError(UnsettledError):
+    """Commands that were decided before are among them, and the inbox was not asked."""
+
+
 class TooHeavyError(UnsettledError):
     """Replicated actions reach more bookings than one run should hold in memory."""

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
+from service.store import arrays
+
 log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 0.5
@@ -100,6 +102,7 @@ async def held_lease(
     Raises one of `LOST` when PostgreSQL is away. The address must lead to a session of its own, not through a pool that
     shares sessions between transactions.
     """
+    arrays.install()
     connection = await asyncpg.connect(
         database_url,
         timeout=5.0,

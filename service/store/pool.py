@@ -4,6 +4,8 @@ from typing import Any, Final, TypeAlias
 
 import asyncpg
 
+from service.store import arrays
+
 Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]"
 CONNECT_TIMEOUT: Final = 5.0
 COMMAND_TIMEOUT: Final = 60.0
@@ -46,6 +48,7 @@ async def _nothing_to_reset(connection: Connection) -> None:
 
 def make_pool(database_url: str, *, size: int = 4, application_name: str = "bookstream") -> "asyncpg.Pool[Any]":
     """Makes a pool of at most `size` connections, opened when they are needed; enter it before use."""
+    arrays.install()
     return asyncpg.create_pool(
         database_url,
         min_size=0,

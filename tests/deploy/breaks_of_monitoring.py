@@ -71,6 +71,7 @@ def _same_uid(rendered: Rendered) -> None:
     data["flow.json"] = data["flow.json"].replace("bookstream-flow", "bookstream-promises")
 
 
+_DAYS: Final = "BOOKSTREAM_INBOX_RETENTION_DAYS"
 _RECORDED_LAG: Final = "namespace:bookstream_consumer_lag_seconds:max"
 _LAG: Final = "Lag in seconds"
 _ROWS_THAT_WAIT: Final = "Rows that wait"
@@ -118,6 +119,7 @@ BREAKS: Final[Mapping[Check, list[tuple[str, Break]]]] = {
     monitoring.limits: [
         ("BookstreamCommandsNearRetention", _rule("BookstreamCommandsNearRetention", "expr", "x > 604800")),
         ("BookstreamEventsNearRetention", _rule("BookstreamEventsNearRetention", "expr", "x > 302401")),
+        ("BookstreamForgettingBehind", put("ConfigMap", "bookstream-settings", f"data/{_DAYS}", "7")),
         ("BookstreamLoopStuck", _rule("BookstreamLoopStuck", "expr", "x > 120")),
     ],
     dashboards.shown: [

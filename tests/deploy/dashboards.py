@@ -58,7 +58,7 @@ def _thresholds(panel: Panel, names: list[str], known: Mapping[str, Alert], rend
 
 def _text(alert: Alert) -> tuple[str, str]:
     side, value = alert.threshold
-    return side, f"{value:g}"
+    return side, f"{value:.15g}"
 
 
 def _metrics(expr: str, rendered: Rendered) -> set[str]:

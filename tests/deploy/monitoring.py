@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -137,10 +138,11 @@ def limits(rendered: Rendered) -> list[str]:
         "BookstreamCommandsNearRetention": kept / 2,
         "BookstreamEventsNearRetention": kept / 2,
         "BookstreamLoopStuck": parts.STUCK_SECONDS / 2,
+        "BookstreamForgettingBehind": (values.inbox_retention + timedelta(days=1)).total_seconds(),
     }
     found = {alert.name: alert.threshold[1] for alert in alerts(rendered)}
     return [
-        f"{name}: fires at {found.get(name)}, half of the limit is {value}"
+        f"{name}: fires at {found.get(name)}, by the limit it should at {value}"
         for name, value in wanted_of.items()
         if found.get(name) != value
     ]

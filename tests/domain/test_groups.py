@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -222,7 +221,7 @@ def full(size: int, *, owner: str | None = None, bulk: str | None = None) -> Giv
     first = world.world.aggregates["booking", "b1"]
     over = {**first.snapshot, "state": "cancelled_by_customer"}
     rest = [
-        replace(first, id=f"m{number}", snapshot=first.snapshot if number % 2 else over) for number in range(size - 1)
+        first._replace(id=f"m{number}", snapshot=first.snapshot if number % 2 else over) for number in range(size - 1)
     ]
     return with_members(world.world, *rest)
 

@@ -1,5 +1,4 @@
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from itertools import combinations
 from typing import Any, Final
@@ -93,6 +92,6 @@ def test_nothing_is_held_twice_where_nobody_may(story: list[tuple[Command, Conte
 def _without_force(command: Command) -> Command:
     match command:
         case CreateBooking() | UpdateBooking() | CreateVisit() | UpdateVisit():
-            return replace(command, options={})
+            return command._replace(options={})
         case _:
             return command

@@ -67,16 +67,17 @@ def configure(account: str, location: str, settings: Mapping[str, Any] | None = 
 
 
 class Broker:
-    """One broker, with the topics of one prefix."""
+    """One broker or a cluster, with the topics of one prefix."""
 
-    def __init__(self, bootstrap: str, prefix: str) -> None:
+    def __init__(self, bootstrap: str, prefix: str, replication: int = 1) -> None:
         self.bootstrap = bootstrap
         self.prefix = prefix
+        self.replication = replication
 
     async def make_topics(self) -> None:
         """Creates every topic of the service."""
         async with Topics({"bootstrap_servers": self.bootstrap}) as topics:
-            await topics.create_missing(wanted(prefix=self.prefix, partitions=PARTITIONS, replication=1))
+            await topics.create_missing(wanted(prefix=self.prefix, partitions=PARTITIONS, replication=self.replication))
 
     def producer(self) -> AIOKafkaProducer:
         """A producer that partitions as Kafka's Java client does; enter it before use."""

@@ -27,7 +27,7 @@ from tests.e2e.checker import EVENTS, check, told
 from tests.e2e.model import Model
 from tests.e2e.process import Service, environment
 from tests.e2e.store import check_store, is_settled, progress
-from tests.e2e.workload import LOCATION, Workload
+from tests.e2e.workload import LOCATION, Workload, things
 from tests.support.kafka_jars import JarKafka, fetch_jars
 from tests.support.wait import until
 
@@ -144,7 +144,7 @@ class Judge:
 
     async def _send(self) -> None:
         """Sends as far as allowed, so that every kill finds work under way and more to come."""
-        workload = Workload(ACCOUNT, self._plan.commands, self._plan.aggregates, self._plan.seed)
+        workload = Workload(ACCOUNT, self._plan.commands, things(self._plan.aggregates), self._plan.seed)
         async with self._broker.producer() as producer:
             waiting: list[asyncio.Future[object]] = []
             for number, command in enumerate(workload):

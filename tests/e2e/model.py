@@ -64,6 +64,7 @@ class Applied:
     identity: Identity
     version: int
     snapshot: Mapping[str, Any]
+    graph: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,6 @@ class Model:
     def __init__(self, account: str) -> None:
         self.expected = Expected(account)
         self._asked: set[str] = set()
-        self._graph: dict[Identity, str] = {}
 
     def send(self, command: Command) -> None:
         """Takes note of a record, first or repeated."""
@@ -107,8 +107,6 @@ class Model:
         if command.id not in expected.outcomes:
             outcome = self._decide(command)
             expected.outcomes[command.id] = outcome
-            if isinstance(outcome, Applied):
-                expected.last[outcome.identity] = outcome
             if command.reply:
                 self._asked.add(command.id)
         refused = isinstance(expected.outcomes[command.id], Refused)
@@ -116,40 +114,47 @@ class Model:
             expected.results[command.id] = expected.results.get(command.id, 0) + 1
 
     def _decide(self, command: Command) -> Outcome:
-        identity = (command.kind, command.aggregate_id)
-        now = self.expected.last.get(identity)
-        data = command.data
-        if data.get("patch", {}).get(COUNT[command.kind]) == 0:
-            return Refused("invalid_field")
-        if command.type.startswith("create-"):
-            return Refused("already_exists") if now else self._create(command, identity)
-        if now is None:
-            return Refused(command.kind)
-        if data.get("expected_version", now.version) != now.version:
-            return Refused("version_conflict")
-        graph = self._graph[identity]
-        if graph == "venue" and now.snapshot["state"] in _VENUE_ENDS:
-            return Refused("read_only")
-        if command.type == "state-action":
-            return _act(command, now, graph)
-        return _change(now, _patched(now.snapshot, data["patch"]))
-
-    def _create(self, command: Command, identity: Identity) -> Outcome:
-        kind, given = command.kind, command.data[command.kind]
-        graph = command.data.get("graph", "waitlist")
-        self._graph[identity] = graph
-        snapshot = {
-            TEXT[kind]: given.get(TEXT[kind]),
-            COUNT[kind]: given.get(COUNT[kind], 1),
-            "tags": [],
-            "state": INITIAL[graph],
-        }
-        return Applied(identity, 1, snapshot)
+        outcome = decide(command, self.expected.last.get((command.kind, command.aggregate_id)))
+        if isinstance(outcome, Applied):
+            self.expected.last[outcome.identity] = outcome
+        return outcome
 
 
-def _act(command: Command, now: Applied, graph: str) -> Outcome:
-    name, state = command.data["action"], now.snapshot["state"]
+def decide(command: Command, now: Applied | None) -> Outcome:
+    """What one command makes of its own aggregate, which is as its last change left it, or not there yet."""
+    if command.data.get("patch", {}).get(COUNT[command.kind]) == 0:
+        return Refused("invalid_field")
+    if command.type.startswith("create-"):
+        return Refused("already_exists") if now else _create(command)
+    if now is None:
+        return Refused(command.kind)
+    if command.data.get("expected_version", now.version) != now.version:
+        return Refused("version_conflict")
+    if now.graph == "venue" and now.snapshot["state"] in _VENUE_ENDS:
+        return Refused("read_only")
+    if command.type == "state-action":
+        return act(command, now)
+    return _change(now, _patched(now.snapshot, command.data["patch"]))
+
+
+def _create(command: Command) -> Applied:
+    kind, given = command.kind, command.data[command.kind]
+    graph = command.data.get("graph", "waitlist")
+    snapshot = {
+        TEXT[kind]: given.get(TEXT[kind]),
+        COUNT[kind]: given.get(COUNT[kind], 1),
+        "tags": [],
+        "state": INITIAL[graph],
+    }
+    return Applied((kind, command.aggregate_id), 1, snapshot, graph)
+
+
+def act(command: Command, now: Applied) -> Outcome:
+    """What an action makes of an aggregate, be it the command's own or a sibling of that."""
+    name, state, graph = command.data["action"], now.snapshot["state"], now.graph
     if graph == "venue":
+        if state in _VENUE_ENDS:
+            return Refused("read_only")
         if name not in _VENUE_ACTIONS:
             return Refused("unknown_action")
         target, actors = _VENUE_ACTIONS[name]
@@ -172,4 +177,4 @@ def _patched(snapshot: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str,
 
 
 def _change(now: Applied, snapshot: Mapping[str, Any]) -> Outcome:
-    return Unchanged() if snapshot == now.snapshot else Applied(now.identity, now.version + 1, snapshot)
+    return Unchanged() if snapshot == now.snapshot else Applied(now.identity, now.version + 1, snapshot, now.graph)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -42,11 +42,18 @@ def environment(broker: Broker, database_url: str, **more: str) -> dict[str, str
 class Service:
     """A process of the service that can be stopped, killed and started again; use as a context manager."""
 
-    def __init__(self, settings: Mapping[str, str], directory: Path, roles: str = "worker,relay,clock") -> None:
-        """`directory` gets the log of every start."""
+    def __init__(
+        self,
+        settings: Mapping[str, str],
+        directory: Path,
+        roles: str = "worker,relay,clock",
+        command: Sequence[str] = COMMAND,
+    ) -> None:
+        """`directory` gets the log of every start; `command` runs the service's command line."""
         self.log = directory / f"service-{roles.replace(',', '-')}-{free_port()}.log"
+        self.roles = roles
         self._settings = dict(settings)
-        self._roles = roles
+        self._command = tuple(command)
         self._process: ServerProcess | None = None
 
     def __enter__(self) -> Self:
@@ -59,7 +66,7 @@ class Service:
 
     def start(self) -> None:
         """Starts the process and returns at once."""
-        command = [*COMMAND, "run", "--roles", self._roles]
+        command = [*self._command, "run", "--roles", self.roles]
         self._process = ServerProcess(command, log=self.log, environment=self._settings)
 
     def kill(self) -> None:
@@ -107,6 +114,16 @@ class Service:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, error.read().decode()
+
+    @property
+    def runs(self) -> bool:
+        """Whether the process was started and has not ended."""
+        return self._process is not None and self._process.exit_code is None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, where it was started and not stopped or killed since."""
+        return None if self._process is None else self._process.pid
 
     def signal(self, number: signal.Signals) -> None:
         """Sends the process a signal that it lives on after."""

@@ -1,7 +1,8 @@
 """Seeded commands over several hundred bookings and visits: changes, moves, mistakes, and one in ten sent again."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tests.e2e.model import ACTIONS, COUNT, TEXT, Command, Kind
@@ -12,17 +13,36 @@ DUPLICATES = 0.1
 _LATEST_REPEAT = 300
 _TAGS = ("vip", "late", "window", "birthday", "pram")
 _WORDS = ("table", "quiet", "nuts", "blåbær", "窓側", "🎂", "wine", "stairs")
+# Over long ago: what plays by itself after the end does so at once.
+_OVER = {"starts_at": "2026-01-02T18:00:00Z", "ends_at": "2026-01-02T20:00:00Z"}
 _TIMES = {"starts_at": "2099-12-24T18:00:00+01:00", "ends_at": "2099-12-24T20:00:00+01:00"}
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """An aggregate to be made; it lives on one channel, since between two there is no order."""
+
+    kind: Kind
+    id: str
+    graph: str
+    internal: bool = False
+    bulk_id: str | None = None
+    over: bool = False
 
 
 class Workload:
     """Makes the same records for the same seed; `commands` counts the repeats too."""
 
-    def __init__(self, account: str, commands: int, aggregates: int, seed: int) -> None:
+    def __init__(
+        self, account: str, commands: int, things: Sequence[Thing], seed: int, stem: str = "c", reply: float = 0.2
+    ) -> None:
+        """`stem` begins the ids of commands; so many of them ask for a reply."""
         self._account = account
         self._left = commands
         self._random = random.Random(seed)  # noqa: S311
-        self._things = [_thing(number) for number in range(aggregates)]
+        self._things = things
+        self._stem = stem
+        self._reply = reply
         self._count = 0
         self._made: set[str] = set()
 
@@ -51,23 +71,28 @@ class Workload:
 
     def _command(self) -> Command:
         self._count += 1
-        kind, aggregate_id, graph, internal = self._random.choice(self._things)
+        thing = self._random.choice(self._things)
         early = self._random.random() < 0.01
-        if aggregate_id not in self._made and not early:
-            self._made.add(aggregate_id)
-            name, data = f"create-{kind}", self._creation(kind, graph)
+        if thing.id not in self._made and not early:
+            self._made.add(thing.id)
+            name, data = f"create-{thing.kind}", self._creation(thing)
         else:
-            name, data = self._change(kind, graph)
-        whole = {"account_id": self._account, f"{kind}_id": aggregate_id, **data}
-        command_id = f"c-{self._count:07}-{self._random.getrandbits(32):08x}"
-        return Command(command_id, name, kind, aggregate_id, whole, internal, self._random.random() < 0.2)
+            name, data = self._change(thing)
+        whole = {"account_id": self._account, f"{thing.kind}_id": thing.id, **data}
+        command_id = f"{self._stem}-{self._count:07}"
+        reply = self._random.random() < self._reply
+        return Command(command_id, name, thing.kind, thing.id, whole, thing.internal, reply)
 
-    def _creation(self, kind: Kind, graph: str) -> dict[str, Any]:
-        if kind == "visit":
-            return {"location_id": LOCATION, "customer_id": "c-1", "visit": {TEXT[kind]: self._text()}}
-        return {"location_id": LOCATION, "graph": graph, "booking": {**_TIMES, TEXT[kind]: self._text()}}
+    def _creation(self, thing: Thing) -> dict[str, Any]:
+        text = {TEXT[thing.kind]: self._text()}
+        if thing.kind == "visit":
+            return {"location_id": LOCATION, "customer_id": "c-1", "visit": text}
+        group = {} if thing.bulk_id is None else {"bulk_id": thing.bulk_id}
+        times = _OVER if thing.over else _TIMES
+        return {"location_id": LOCATION, "graph": thing.graph, "booking": {**times, **text}, **group}
 
-    def _change(self, kind: Kind, graph: str) -> tuple[str, dict[str, Any]]:
+    def _change(self, thing: Thing) -> tuple[str, dict[str, Any]]:
+        kind, graph = thing.kind, thing.graph
         update = f"update-{kind}"
         match self._random.choices(range(7), (40, 15, 15, 15, 5, 5, 5))[0]:
             case 0:
@@ -86,7 +111,7 @@ class Workload:
             case _:
                 if self._random.random() < 0.5:
                     return "state-action", {"action": "fly_away"}
-                return f"create-{kind}", self._creation(kind, graph)
+                return f"create-{kind}", self._creation(thing)
 
     def _tag(self) -> str:
         return self._random.choice(_TAGS)
@@ -95,16 +120,20 @@ class Workload:
         return " ".join(self._random.choices(_WORDS, k=4))
 
 
-def _thing(number: int) -> tuple[Kind, str, str, bool]:
-    """Kind, id, graph and whether it lives on the internal channel: between two channels there is no order."""
+def things(count: int) -> list[Thing]:
+    """So many aggregates of every kind, each alone."""
+    return [_thing(number) for number in range(count)]
+
+
+def _thing(number: int) -> Thing:
     match number % 5:
         case 0:
-            return "visit", f"v-{number}", "waitlist", False
+            return Thing("visit", f"v-{number}", "waitlist")
         case 1:
-            return "booking", f"b-{number}", "confirm_decline", False
+            return Thing("booking", f"b-{number}", "confirm_decline")
         case 2:
-            return "booking", f"b-{number}", "instant", False
+            return Thing("booking", f"b-{number}", "instant")
         case 3:
-            return "booking", f"b-{number}", "venue", True
+            return Thing("booking", f"b-{number}", "venue", internal=True)
         case _:
-            return "booking", f"b-{number}", "venue", False
+            return Thing("booking", f"b-{number}", "venue")

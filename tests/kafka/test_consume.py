@@ -46,6 +46,15 @@ async def test_hostile_headers_do_not_harm_their_neighbours(kafka: str, topic_pr
     assert await progress(pool, TOPIC, 1) == 8
 
 
+async def test_one_address_of_several_is_enough(kafka: str, topic_prefix: str, pool: Pool) -> None:
+    """Addresses stand between commas; whoever answers tells of the rest."""
+    await make_topics(kafka, topic_prefix)
+    await produce(kafka, topic_prefix + TOPIC, 1, plain(1))
+    transaction = StoringTransaction(pool)
+    async with running(f"127.0.0.1:1, {kafka}", topic_prefix, transaction):
+        await until(lambda: len(transaction.records) == 1)
+
+
 async def test_reading_starts_at_progress_and_not_at_the_committed_offset(
     kafka: str, topic_prefix: str, pool: Pool
 ) -> None:

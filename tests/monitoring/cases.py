@@ -130,6 +130,13 @@ CASES: Final = (
         (_dead("0+59x60"),),
     ),
     Case(
+        "Unanswered",
+        _one("bookstream_unanswered_refusals_total", "0x4 1x60"),
+        10,
+        "About 1 commands of 15 minutes were refused without a result.",
+        (_one("bookstream_unanswered_refusals_total", "1x60"),),
+    ),
+    Case(
         "InternalErrors",
         _of_commands("bookstream_refusals_total", "0+61x60", _DEFECT),
         2,
@@ -220,6 +227,13 @@ CASES: Final = (
         2,
         "The oldest timer that is not decided was due 1m 1s ago.",
         (_one("bookstream_timers_late_seconds", "60x60"),),
+    ),
+    Case(
+        "ForgettingBehind",
+        _one("bookstream_inbox_oldest_age_seconds", "1296001x90"),
+        60,
+        "The oldest command that is remembered was decided 15d 0h 0m 1s ago.",
+        (_one("bookstream_inbox_oldest_age_seconds", "1296000x90"),),
     ),
     Case(
         "DependencyDown",

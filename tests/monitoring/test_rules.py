@@ -43,7 +43,7 @@ def _of(case: Case, alert: Alert) -> list[dict[str, Any]]:
         "exp_annotations": {**alert.annotations, "description": case.told},
     }
     at = [_expected(alert, case.at - 1, []), _expected(alert, case.at, [firing])]
-    never = [_expected(alert, minute, []) for minute in range(25)]
+    never = [_expected(alert, minute, []) for minute in range(case.at + 10)]
     return [_test(case.fires, [one for one in at if one["eval_time"] != "-1m"])] + [
         _test(series, never) for series in case.quiet
     ]
@@ -108,5 +108,5 @@ def _move(rendered: Rendered, name: str, direction: str) -> None:
     comparison, value = alert.threshold
     away = (1 if comparison == ">" else -1) * (1 if direction == "later" else -1)
     moved = value + away if value in (0, 1) else value * (1 + 0.03 * away)
-    rule["expr"] = re.sub(rf"{comparison} {value:g}(?=$|\n)", f"{comparison} {moved:f}", rule["expr"], count=1)
+    rule["expr"] = re.sub(rf"{comparison} {value:.15g}(?=$|\n)", f"{comparison} {moved:f}", rule["expr"], count=1)
     assert rule["expr"] != alert.expr

@@ -14,10 +14,19 @@ from tests.e2e.stage import ACCOUNT, LOCATION, Stage, booking_command, create, u
 from tests.support.wait import until
 
 _PAST: Final = {"starts_at": "2020-01-01T12:00:00Z", "ends_at": "2020-01-01T13:00:00Z"}
+_LONG_AGO: Final = """
+INSERT INTO inbox (account_id, command_key, content_hash, outcome, decided_at)
+VALUES ('acc-1', 'long ago', 'x', 'x', now() - interval '1 year')
+"""
 _WAITING: Final = """
 SELECT pid FROM pg_stat_activity
 WHERE datname = current_database() AND wait_event_type = 'Lock' AND pid <> ALL($1::int[])
 """
+
+
+async def remember_too_long(stage: Stage) -> None:
+    """Leaves something to forget; before the clock starts, since it looks but once a minute."""
+    await stage.connection.execute(_LONG_AGO)
 
 
 async def wave(stage: Stage, number: int) -> None:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from service.embedded.broker import brokers_known_to
@@ -31,7 +32,9 @@ _PROPERTIES = """\
 process.roles=broker,controller
 node.id={node}
 controller.quorum.voters={voters}
-listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
+listeners=PLAINTEXT://{host}:{port},OUTSIDE://{host}:{outside_port},CONTROLLER://{host}:{controller_port}
+advertised.listeners=PLAINTEXT://{host}:{port},OUTSIDE://{advertised}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,OUTSIDE:PLAINTEXT,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs={data}
@@ -48,16 +51,19 @@ share.coordinator.state.topic.min.isr={in_sync}
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
 broker.heartbeat.interval.ms=500
-broker.session.timeout.ms=3000
+broker.session.timeout.ms={session_ms}
 """
 
 
 class JarKafka(EmbeddedServer):
     """A cluster of combined broker and controller nodes, numbered from 1; three have replication 3 and min ISR 2."""
 
-    def __init__(self, nodes: int = 1) -> None:
-        """Prepare `nodes` nodes on free ports."""
+    def __init__(self, nodes: int = 1, session_ms: int = 3_000) -> None:
+        """Prepare `nodes` nodes on free ports; one that is silent for `session_ms` is taken for dead."""
         self.nodes = range(1, nodes + 1)
+        self.outside_ports = {node: free_port() for node in self.nodes}
+        self._session_ms = session_ms
+        self._advertised: dict[int, str] = {}
         self._ports = {node: free_port() for node in self.nodes}
         self._controller_ports = {node: free_port() for node in self.nodes}
         self._home: Path | None = None
@@ -66,7 +72,20 @@ class JarKafka(EmbeddedServer):
     @property
     def bootstrap(self) -> str:
         """The addresses of all nodes, separated by commas."""
-        return ",".join(f"{LOOPBACK}:{port}" for port in self._ports.values())
+        return ",".join(self.address(node) for node in self.nodes)
+
+    def advertise(self, addresses: Mapping[int, str]) -> None:
+        """Before the first start: where clients find the nodes that came in by an outside port."""
+        self._advertised = dict(addresses)
+
+    def address(self, node: int) -> str:
+        """The address of one node."""
+        return f"{LOOPBACK}:{self._ports[node]}"
+
+    @property
+    def running(self) -> frozenset[int]:
+        """The nodes that were not killed or stopped."""
+        return frozenset(self._processes)
 
     def start(self) -> None:
         """Start the nodes that do not run and return once every node knows them all."""
@@ -100,8 +119,14 @@ class JarKafka(EmbeddedServer):
         process.signal(signal.SIGKILL)
         process.wait(_STOP_SECONDS)
 
+    def stop_node(self, node: int) -> None:
+        """SIGTERM to one node, which hands its leaderships over first."""
+        process = self._processes.pop(node)
+        process.signal(signal.SIGTERM)
+        process.wait(_STOP_SECONDS)
+
     def resume_node(self, node: int) -> None:
-        """Start a killed node on its data and return once it serves metadata again."""
+        """Start a killed or stopped node on its data and return once it serves metadata again."""
         self._launch(node)
         self._await(node, 1)
 
@@ -130,6 +155,9 @@ class JarKafka(EmbeddedServer):
                 voters=",".join(f"{n}@{LOOPBACK}:{port}" for n, port in self._controller_ports.items()),
                 host=LOOPBACK,
                 port=self._ports[node],
+                outside_port=self.outside_ports[node],
+                advertised=self._advertised.get(node, f"{LOOPBACK}:{self.outside_ports[node]}"),
+                session_ms=self._session_ms,
                 controller_port=self._controller_ports[node],
                 data=directory / "data",
                 replicas=3 if many else 1,
@@ -144,8 +172,8 @@ class JarKafka(EmbeddedServer):
         properties = str(directory / "server.properties")
         if not (directory / "data").exists():
             tool = ["kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", properties]
-            subprocess.run([*_java("128m"), *tool], capture_output=True, check=True)
-        self._processes[node] = ServerProcess([*_java(HEAP), "kafka.Kafka", properties], log=directory / "log.txt")
+            subprocess.run([*java("128m"), *tool], capture_output=True, check=True)
+        self._processes[node] = ServerProcess([*java(HEAP), "kafka.Kafka", properties], log=directory / "log.txt")
 
     def _await(self, node: int, brokers: int) -> None:
         process, port = self._processes[node], self._ports[node]
@@ -192,6 +220,7 @@ def _require_java() -> None:
         raise NotHereError(f"java is older than {_JAVA}")
 
 
-def _java(heap: str) -> list[str]:
+def java(heap: str) -> list[str]:
+    """The command that runs a class of Kafka's jars."""
     quick = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
     return ["java", "-Xms128m", f"-Xmx{heap}", *quick, "-cp", f"{jar_directory()}/*"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import faketime
 from tests.support import kafka as kafka_support
 from tests.support.crd_schemas import REMEDY as SCHEMAS_REMEDY
 from tests.support.crd_schemas import crd_schemas
@@ -15,6 +16,8 @@ from tests.support.kafka_jars import fetch_jars
 from tests.support.node import node
 from tests.support.prometheus import REMEDY as PROMETHEUS_REMEDY
 from tests.support.prometheus import program
+from tests.support.small_disk import REMEDY as MOUNT_REMEDY
+from tests.support.small_disk import require_mount
 from tests.support.stack import NotHereError, real_kafka_is_owed
 
 _FOLDERS = frozenset({"kafka", "e2e"})
@@ -41,6 +44,9 @@ class NotRun:
         self._leave_out(items, _needs_nodes, _why_no_nodes)
         self._leave_out(items, _needs_node_js, _why_no_node_js)
         self._leave_out(items, _needs_prometheus, _why_no_prometheus)
+        self._leave_out(items, _needs_faketime, _why_no_faketime)
+        # Rights that a run was not given are not its debt.
+        self._leave_out(items, _needs_mount, _why_no_mount, owed=False)
         for name in LANGUAGES:
             # Which languages a machine has is its own affair.
             needs, why_not = partial(_needs_language, name=name), partial(_why_no_language, name)
@@ -84,7 +90,7 @@ class NotRun:
         for reason in self._reasons:
             reporter.write_line(f"why: {reason}")
         node_js = "Node.js with npm for the AsyncAPI parser"
-        remedies = kafka_support.REMEDY, node_js, PROMETHEUS_REMEDY, SCHEMAS_REMEDY
+        remedies = kafka_support.REMEDY, node_js, PROMETHEUS_REMEDY, faketime.REMEDY, MOUNT_REMEDY, SCHEMAS_REMEDY
         reporter.write_line(f"remedy: {'; '.join(remedies)}")
         if owed:
             reporter.write_line("CI or BROKER=kafka asks for them, so this run has failed", red=True)
@@ -103,7 +109,7 @@ def _why_no_kafka() -> str | None:
 
 def _needs_nodes(item: pytest.Item) -> bool:
     """Nodes that a test may kill come only from the jars."""
-    return "kafka_cluster" in _fixtures(item)
+    return "kafka_cluster" in _fixtures(item) or item.get_closest_marker("nodes") is not None
 
 
 def _why_no_nodes() -> str | None:
@@ -145,6 +151,30 @@ def _needs_language(item: pytest.Item, name: str) -> bool:
 
 def _why_no_language(name: str) -> str | None:
     return None if shutil.which(name) else f"examples in other languages: {name} is not on the path"
+
+
+def _needs_faketime(item: pytest.Item) -> bool:
+    return "jumping_clocks" in _fixtures(item)
+
+
+def _why_no_faketime() -> str | None:
+    try:
+        faketime.library()
+    except NotHereError as reason:
+        return f"clocks that jump: {reason}"
+    return None
+
+
+def _needs_mount(item: pytest.Item) -> bool:
+    return "full_disk" in _fixtures(item)
+
+
+def _why_no_mount() -> str | None:
+    try:
+        require_mount()
+    except NotHereError as reason:
+        return f"a disk that fills up: {reason}"
+    return None
 
 
 def _needs_crd_schemas(item: pytest.Item) -> bool:

@@ -109,7 +109,7 @@ class When(Given):
         assert version in (None, change.after.version)
         if changes is not None:
             assert dict(change.changes) == {name: tuple(pair) for name, pair in changes.items()}
-        members = {name: value for name, value in expected.items() if name not in Changed.__slots__}
+        members = {name: value for name, value in expected.items() if name not in Changed._fields}
         assert {name: getattr(change, name) for name in expected if name not in members} == {
             name: value for name, value in expected.items() if name not in members
         }

@@ -1,11 +1,13 @@
 """The TCP proxy does to connections what the fault tests ask of it."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
+from typing import Literal
 
 import pytest
 
-from tests.support.proxy import TcpProxy
+from tests.support.proxy import TcpProxy, Trap
 from tests.support.wait import until
 
 
@@ -114,3 +116,58 @@ async def test_a_slow_proxy_holds_back(client: _Client, proxy: TcpProxy) -> None
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.1):
             await client.receive()
+
+
+async def test_a_severed_client_learns_nothing(client: _Client, proxy: TcpProxy) -> None:
+    """Its connection stays open and silent, whatever it sends, until the proxy forwards again."""
+    assert await client.ask(b"one\n") == b"one\n"
+    proxy.sever("server")
+    client.send(b"two\n")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await client.receive()
+    assert proxy.connections == 1
+    proxy.restore()
+    with pytest.raises(ConnectionResetError):
+        await client.receive()
+
+
+async def test_a_severed_server_learns_nothing(client: _Client, proxy: TcpProxy) -> None:
+    """The client is reset; the other half stays, until the proxy forwards again."""
+    assert await client.ask(b"one\n") == b"one\n"
+    proxy.sever("client")
+    with pytest.raises(ConnectionResetError):
+        await client.receive()
+    assert proxy.connections == 1
+    proxy.restore()
+    await until(lambda: proxy.connections == 0)
+
+
+@pytest.mark.parametrize("at", ["request", "answer", "after"])
+async def test_a_trap_ends_one_exchange_where_it_says(
+    client: _Client, proxy: TcpProxy, at: Literal["request", "answer", "after"]
+) -> None:
+    """Others pass; the one that it waits for is reset before it, before its answer, or after that."""
+    done: list[str] = []
+    trap = Trap(at, request=re.compile(rb"\Atwo"), then=lambda: done.append("then"))
+    proxy.set_trap(trap)
+    assert await client.ask(b"one\n") == b"one\n"
+    assert not trap.sprung.is_set()
+    client.send(b"two\n")
+    if at == "after":
+        assert await client.receive() == b"two\n"
+    with pytest.raises(ConnectionResetError):
+        await client.receive()
+    assert trap.sprung.is_set()
+    assert done == ["then"]
+    again = _Client(*await asyncio.open_connection("127.0.0.1", proxy.port))
+    assert await again.ask(b"two\n") == b"two\n"
+    again.close()
+
+
+async def test_a_trap_may_wait_for_an_answer(client: _Client, proxy: TcpProxy) -> None:
+    """Whatever was asked, the answer that it waits for is not delivered."""
+    proxy.set_trap(Trap("answer", answer=re.compile(rb"\Atwo")))
+    assert await client.ask(b"one\n") == b"one\n"
+    with pytest.raises(ConnectionResetError):
+        await client.ask(b"two\n")

@@ -1,0 +1,179 @@
+"""An independent judge: it knows the topics and the wire contract, takes records one by one, judges at the end."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.e2e.model import Applied, Identity
+from tests.faults.evidence import Asked, CommandKey, Event, Evidence, Lane, Letter, Result, SetUp, Stray
+from tests.faults.replay import Change, Observed, replay, units
+
+Aggregate = tuple[str, Identity]
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What was wrong, figures, and the state that the database must be in."""
+
+    wrong: list[str] = field(default_factory=list)
+    commands: int = 0
+    records: int = 0
+    events: int = 0
+    results: int = 0
+    repeated: int = 0
+    letters: int = 0
+    remembered: int = 0
+    last: dict[Aggregate, tuple[int, Any]] = field(default_factory=dict)
+    aggregates: dict[Aggregate, Applied] = field(default_factory=dict)
+    ends: dict[Lane, int] = field(default_factory=dict)
+
+
+class Checker:
+    """Takes the records of every topic, those of one partition in their order."""
+
+    def __init__(self) -> None:
+        self._wrong: list[str] = []
+        self._ends: dict[Lane, int] = {}
+        self._firsts: dict[CommandKey, Asked] = {}
+        self._times: Counter[CommandKey] = Counter()
+        self._answers_due: Counter[CommandKey] = Counter()
+        self._replies: set[CommandKey] = set()
+        self._strays: dict[tuple[Lane, int], bytes] = {}
+        self._letters: dict[tuple[Lane, int], bytes] = {}
+        self._observed: dict[CommandKey, Observed] = {}
+        self._bytes: dict[str, bytes] = {}
+        self.timers = 0
+        self._sequences: dict[Aggregate, str] = {}
+        self._homes: dict[Aggregate, Lane] = {}
+        self._last: dict[Aggregate, tuple[int, Any]] = {}
+        self._events = self._results = self._repeated = self._set_up = 0
+
+    def take(self, evidence: Evidence) -> None:
+        """Looks at one record."""
+        match evidence:
+            case Asked():
+                self._take_command(evidence)
+            case Stray(lane, offset, digest):
+                self._reach(lane, offset)
+                self._strays[lane, offset] = digest
+            case SetUp(lane, offset):
+                self._reach(lane, offset)
+                self._set_up += 1
+            case Event():
+                self._take_event(evidence)
+            case Result():
+                self._take_result(evidence)
+            case Letter():
+                self._take_letter(evidence)
+
+    @property
+    def fresh(self) -> int:
+        """How many events were seen, repeats not included."""
+        return self._events - self._repeated
+
+    @property
+    def records(self) -> int:
+        """How many records lie on the command topics, those of timers included."""
+        return sum(self._ends.values())
+
+    def judge(self, *, most_repeated: int | None = None) -> Verdict:
+        """Gives the verdict; no more than so many events may have been published again."""
+        verdict = Verdict(list(self._wrong), len(self._firsts), self.records, self._events, self._results)
+        verdict.repeated, verdict.letters = self._repeated, len(self._letters)
+        verdict.last, verdict.ends = self._last, self._ends
+        verdict.remembered = self._set_up + sum(
+            not asked.system or key in self._observed for key, asked in self._firsts.items()
+        )
+        if most_repeated is not None and self._repeated > most_repeated:
+            verdict.wrong.append(
+                f"published again: {self._repeated} of {self._events} events, while no more than {most_repeated} "
+                "can be explained: has the relay two owners?"
+            )
+        verdict.wrong += self._misjudged_strays()
+        verdict.wrong += [
+            f"an answer that nobody caused: {key} is on no command topic"
+            for key in self._observed.keys() - self._firsts.keys()
+        ]
+        self._replay(verdict)
+        return verdict
+
+    def _reach(self, lane: Lane, offset: int) -> None:
+        if offset != self._ends.get(lane, 0):
+            self._wrong.append(f"the log itself: {lane} goes from {self._ends.get(lane, 0)} to {offset}")
+        self._ends[lane] = offset + 1
+
+    def _take_command(self, asked: Asked) -> None:
+        self._reach(asked.lane, asked.offset)
+        first = self._firsts.setdefault(asked.key, asked)
+        if first.lane != asked.lane:
+            self._wrong.append(f"the senders: {asked.key} lies on {first.lane} and {asked.lane}")
+        self._times[asked.key] += 1
+        self.timers += asked.system
+        if asked.command.reply:
+            self._replies.add(asked.key)
+        if asked.command.reply or first.command.reply:
+            self._answers_due[asked.key] += 1
+
+    def _take_event(self, event: Event) -> None:
+        self._events += 1
+        aggregate: Aggregate = (event.account, event.identity)
+        name = f"{event.account} {event.identity[1]} version {event.version}"
+        if self._bytes.setdefault(event.id, event.digest) != event.digest:
+            self._wrong.append(f"different bytes for one ce_id: {event.id} of {name}")
+        if not event.keyed:
+            self._wrong.append(f"wrong headers: of {name}")
+        if self._homes.setdefault(aggregate, event.lane) != event.lane:
+            self._wrong.append(f"wrong partition: {name} on {event.lane}")
+        observed = self._observed.setdefault(event.command, Observed())
+        known = observed.changes.get(event.identity)
+        # What a consumer does: drop what is not greater than the last seen.
+        if event.sequence <= self._sequences.get(aggregate, ""):
+            if known is None or known.version != event.version:
+                self._wrong.append(f"out of order: {name} of {event.command[1]} comes late for the first time")
+            self._repeated += 1
+            return
+        before = self._last.get(aggregate, (0, None))[0]
+        if event.version != before + 1:
+            self._wrong.append(f"gap: {name} follows {before}")
+        if known is not None:
+            self._wrong.append(f"two effects: {event.command} has made version {known.version} too, {name}")
+        self._sequences[aggregate], self._last[aggregate] = event.sequence, (event.version, event.state)
+        observed.changes[event.identity] = Change(event.version, event.snapshot, event.replicated_from, event.timestamp)
+
+    def _take_result(self, result: Result) -> None:
+        self._results += 1
+        if self._bytes.setdefault(result.id, result.digest) != result.digest:
+            self._wrong.append(f"different bytes for one ce_id: {result.id}, a result of {result.command}")
+        observed = self._observed.setdefault(result.command, Observed())
+        observed.said.add(result.said)
+        observed.results += 1
+
+    def _take_letter(self, letter: Letter) -> None:
+        place = (letter.lane, letter.offset)
+        if letter.reason == "internal_error":
+            self._wrong.append(f"a defect: the command at {place} ended in internal_error")
+        elif self._letters.setdefault(place, letter.digest) != letter.digest:
+            self._wrong.append(f"handled twice: {place} has two different dead letters")
+        elif place in self._strays and self._strays[place] != letter.original:
+            self._wrong.append(f"altered: the dead letter of {place} is not what was sent")
+
+    def _misjudged_strays(self) -> list[str]:
+        lost = self._strays.keys() - self._letters.keys()
+        made_up = self._letters.keys() - self._strays.keys()
+        return [
+            *(f"lost: no dead letter of the stray record at {place}" for place in lost),
+            *(f"a dead letter that should not be: {place}" for place in made_up),
+        ]
+
+    def _replay(self, verdict: Verdict) -> None:
+        for unit in units(list(self._firsts.values())):
+            unit.replies = self._replies
+            replayed = replay(unit, self._observed)
+            verdict.wrong += replayed.wrong
+            account = next(iter(unit.lanes.values()))[0].account
+            verdict.aggregates |= {(account, one): state for one, state in replayed.aggregates.items()}
+            for key, refused in replayed.results.items():
+                due = self._times[key] if refused else self._answers_due[key]
+                found = self._observed[key].results if key in self._observed else 0
+                if found < due:
+                    verdict.wrong.append(f"lost: {found} results for {key}, expected at least {due}")

@@ -1,0 +1,132 @@
+"""A run: traffic, faults from a schedule, and the verdict when everything has come to rest."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psutil
+
+from tests.faults import ledger, trial
+from tests.faults.kinds.fault import Fault
+from tests.faults.report import Report, Sample
+from tests.faults.stage import Stage
+from tests.support.wait import until
+
+SETTLE_SECONDS = 120.0
+_SAMPLE_SECONDS = 1.0
+_PAUSE_SECONDS = 0.5
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Whatever is reached first ends the faults; traffic with a last record goes on to that."""
+
+    seconds: float = float("inf")
+    faults: int | None = None
+    records: int | None = None
+
+
+async def run(
+    stage: Stage,
+    faults: Iterable[Sequence[Fault]],
+    limits: Limits,
+    seed: int,
+    most_repeated: int | None = None,
+    tell: Tell = lambda _: None,
+) -> Report:
+    """Plays a schedule and judges."""
+    report, epoch = Report(seed), time.monotonic()
+    stage.sender.start(limits.records)
+    with _sampling(stage, report, epoch, tell):
+        for together in faults:
+            struck = len(report.trials)
+            if _is_over(stage, limits, time.monotonic() - epoch, struck):
+                break
+            await stage.ready()
+            await asyncio.sleep(_PAUSE_SECONDS)
+            report.trials += await trial.run(stage, together, epoch)
+            tell(_line(stage, report, epoch, ", ".join(fault.told() for fault in together)))
+        if limits.records is None:
+            await stage.sender.stop()
+        await stage.sender.finished()
+    await _settle(stage, report)
+    report.seconds = time.monotonic() - epoch
+    await judge(stage, report, most_repeated)
+    return report
+
+
+async def judge(stage: Stage, report: Report, most_repeated: int | None) -> None:
+    """Asks the checker, and compares the database with what it found."""
+    verdict = stage.witness.checker.judge(most_repeated=most_repeated)
+    connection = await stage.connect()
+    try:
+        verdict.wrong += await ledger.check(connection, verdict)
+    finally:
+        await connection.close()
+    acknowledged = stage.sender.acknowledged
+    if verdict.records < acknowledged:
+        verdict.wrong.append(f"Kafka itself: {acknowledged} records were acknowledged, {verdict.records} are there")
+    report.acknowledged, report.commands, report.events = acknowledged, verdict.commands, verdict.events
+    report.results, report.repeated, report.letters = verdict.results, verdict.repeated, verdict.letters
+    report.wrong += verdict.wrong
+
+
+async def _settle(stage: Stage, report: Report) -> None:
+    """Waits until nothing is left to do; what stays undone is a violation."""
+    left: list[str] = []
+
+    async def nothing_left() -> bool:
+        left[:] = await stage.left_to_do()
+        return not left
+
+    try:
+        await until(nothing_left, SETTLE_SECONDS)
+    except TimeoutError:
+        report.wrong += [f"never done: {one}" for one in left]
+
+
+def _is_over(stage: Stage, limits: Limits, seconds: float, faults: int) -> bool:
+    return seconds >= limits.seconds or stage.sender.done or (limits.faults is not None and faults >= limits.faults)
+
+
+@contextmanager
+def _sampling(stage: Stage, report: Report, epoch: float, tell: Tell) -> Iterator[None]:
+    async def sample() -> None:
+        while True:
+            moment = time.monotonic() - epoch
+            memory = await asyncio.to_thread(_memory, stage)
+            report.samples.append(Sample(moment, stage.sender.acknowledged, stage.witness.checker.fresh, memory))
+            if len(report.samples) % 10 == 0:
+                tell(_line(stage, report, epoch, ""))
+            await asyncio.sleep(_SAMPLE_SECONDS)
+
+    task = asyncio.create_task(sample(), name="samples")
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+def _memory(stage: Stage) -> dict[str, int]:
+    """The largest process of each role."""
+    found: dict[str, int] = {}
+    for member in stage.members:
+        pid = member.service.pid
+        if pid is not None and psutil.pid_exists(pid):
+            try:
+                found[member.roles] = max(found.get(member.roles, 0), psutil.Process(pid).memory_info().rss)
+            except psutil.Error:
+                continue
+    return found
+
+
+def _line(stage: Stage, report: Report, epoch: float, what: str) -> str:
+    checker = stage.witness.checker
+    return (
+        f"{time.monotonic() - epoch:6.0f} s  records {stage.sender.acknowledged}  events {checker.fresh}  "
+        f"faults {len(report.trials)}  {what}"
+    ).rstrip()

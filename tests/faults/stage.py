@@ -1,0 +1,205 @@
+"""Three nodes of Kafka, a PostgreSQL, several processes of the service, and a proxy on each of its connections."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+
+from service.embedded import EmbeddedPostgres
+from service.embedded.process import LOOPBACK
+from service.store.migrate import migrate
+from tests.e2e.broker import Broker, configure
+from tests.e2e.process import COMMAND, Service, environment
+from tests.e2e.workload import LOCATION
+from tests.faults.ledger import Connection, waiting
+from tests.faults.sender import Sender
+from tests.faults.traffic import ACCOUNTS, Mix, traffic
+from tests.faults.witness import Witness
+from tests.support import faketime
+from tests.support.kafka_jars import JarKafka
+from tests.support.proxy import TcpProxy
+from tests.support.wait import until
+
+SESSION_MS = 6_000
+READY_SECONDS = 90.0
+# Few connections, so that they can all be taken.
+CONNECTIONS = 60
+POSTGRES = {"max_connections": str(CONNECTIONS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """The roles of each process, and how all are started; `clocks` is the library that lets wall clocks jump."""
+
+    roles: Sequence[str] = ("worker", "worker", "relay", "relay", "clock", "clock")
+    command: Sequence[str] = COMMAND
+    clocks: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is sent, and how many records a second."""
+
+    seed: int
+    pace: float = 150.0
+    mix: Mix = field(default_factory=Mix)
+
+
+@dataclass(slots=True)
+class Member:
+    """A process of the service, the proxy on its way to PostgreSQL, and the file of its clock where it has one."""
+
+    service: Service
+    postgres: TcpProxy
+    clock: Path | None = None
+
+    @property
+    def roles(self) -> str:
+        """What the process does."""
+        return self.service.roles
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Servers of the stage's own, and a proxy on the way to each node of Kafka."""
+
+    kafka: JarKafka
+    postgres: EmbeddedPostgres
+    nodes: Mapping[int, TcpProxy]
+
+
+@dataclass(slots=True)
+class Stage:
+    """All that a fault can reach. The harness itself has connections that no fault touches."""
+
+    own: Servers | None
+    broker: Broker
+    database_url: str
+    members: list[Member]
+    witness: Witness
+    sender: Sender
+
+    @property
+    def servers(self) -> Servers:
+        """The servers, where they are the stage's own."""
+        assert self.own is not None, "this fault is for a stage with servers of its own"
+        return self.own
+
+    @property
+    def group_id(self) -> str:
+        """The consumer group of the workers."""
+        return f"{self.broker.prefix}bookstream"
+
+    def of_role(self, role: str) -> list[Member]:
+        """The processes of a role."""
+        return [member for member in self.members if role in member.roles.split(",")]
+
+    async def connect(self) -> Connection:
+        """A connection of the harness to PostgreSQL."""
+        return await asyncpg.connect(self.database_url, timeout=5.0, server_settings={"application_name": "harness"})
+
+    async def ready(self, members: Sequence[Member] | None = None) -> None:
+        """Waits until these processes, or all, say that they are ready."""
+        waited = self.members if members is None else members
+        try:
+            await asyncio.gather(*(until(lambda one=one: self._is_ready(one), READY_SECONDS) for one in waited))  # type: ignore[misc]
+        except TimeoutError:
+            said = [f"{one.roles}: {await asyncio.to_thread(_problems, one)}" for one in waited]
+            raise TimeoutError(f"not ready: {said}") from None
+
+    async def _is_ready(self, member: Member) -> bool:
+        return await asyncio.to_thread(_problems, member) == []
+
+    async def left_to_do(self) -> list[str]:
+        """What is not consumed, published, fired or read yet."""
+        try:
+            connection = await self.connect()
+        except (OSError, asyncpg.PostgresError) as error:
+            return [f"PostgreSQL does not answer: {error!r}"]
+        try:
+            told = await waiting(connection, self.witness.command_ends())
+        finally:
+            await connection.close()
+        return told if await self.witness.has_read_all() else [*told, "not all is read"]
+
+
+def _problems(member: Member) -> list[str]:
+    return member.service.problems()
+
+
+@asynccontextmanager
+async def staged(
+    directory: Path, cast: Cast, load: Load, postgres: EmbeddedPostgres | None = None
+) -> AsyncIterator[Stage]:
+    """Everything on servers of its own: three nodes of Kafka and a PostgreSQL. Nothing is sent yet."""
+    async with AsyncExitStack() as stack:
+        servers = await _servers(stack, postgres or EmbeddedPostgres(settings=POSTGRES))
+        broker = Broker(servers.kafka.bootstrap, f"f{os.urandom(3).hex()}.", replication=3)
+        outside = Broker(",".join(proxy.address for proxy in servers.nodes.values()), broker.prefix)
+        await migrate(servers.postgres.url)
+        yield await _played(stack, Scene(servers, broker, outside, servers.postgres.url), directory, cast, load)
+
+
+@asynccontextmanager
+async def staged_on(
+    bootstrap: str, prefix: str, database_url: str, directory: Path, cast: Cast, load: Load
+) -> AsyncIterator[Stage]:
+    """The service on servers that run already; only its connections to PostgreSQL go through proxies."""
+    async with AsyncExitStack() as stack:
+        broker = Broker(bootstrap, prefix)
+        yield await _played(stack, Scene(None, broker, broker, database_url), directory, cast, load)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The servers as the harness reaches them, and as the service does."""
+
+    own: Servers | None
+    broker: Broker
+    outside: Broker
+    database_url: str
+
+
+async def _servers(stack: AsyncExitStack, postgres: EmbeddedPostgres) -> Servers:
+    kafka = JarKafka(nodes=3, session_ms=SESSION_MS)
+    nodes = {
+        node: await stack.enter_async_context(TcpProxy(LOOPBACK, kafka.outside_ports[node])) for node in kafka.nodes
+    }
+    kafka.advertise({node: proxy.address for node, proxy in nodes.items()})
+    await asyncio.gather(stack.enter_async_context(kafka), stack.enter_async_context(postgres))
+    return Servers(kafka, postgres, nodes)
+
+
+async def _played(stack: AsyncExitStack, scene: Scene, directory: Path, cast: Cast, load: Load) -> Stage:
+    """Makes topics, starts the processes and the witness, configures the locations."""
+    await scene.broker.make_topics()
+    members = [await _member(stack, scene, role, cast, directory) for role in cast.roles]
+    witness = await stack.enter_async_context(Witness(scene.broker))
+    sender = Sender(scene.broker, traffic(load.seed, load.mix), load.pace, load.seed)
+    stage = Stage(scene.own, scene.broker, scene.database_url, members, witness, sender)
+    for member in members:
+        stack.enter_context(member.service)
+    await stage.ready()
+    await scene.broker.send([configure(account, LOCATION) for account in ACCOUNTS])
+    await until(lambda: _is_settled(stage), READY_SECONDS)
+    return stage
+
+
+async def _member(stack: AsyncExitStack, scene: Scene, roles: str, cast: Cast, directory: Path) -> Member:
+    where = urlsplit(scene.database_url)
+    proxy = await stack.enter_async_context(TcpProxy(LOOPBACK, where.port or 5432))
+    url = urlunsplit(where._replace(netloc=f"{where.username}@{proxy.address}"))
+    settings = environment(scene.outside, url, BOOKSTREAM_REPLICATION=str(scene.broker.replication))
+    clock = None if cast.clocks is None else directory / f"clock-{proxy.port}"
+    own_time = faketime.environment(cast.clocks, clock) if cast.clocks and clock else {}
+    return Member(Service({**settings, **own_time}, directory, roles, cast.command), proxy, clock)
+
+
+async def _is_settled(stage: Stage) -> bool:
+    reached = stage.witness.command_ends()
+    return sum(reached.values()) >= len(ACCOUNTS) and not await stage.left_to_do()
