@@ -23,7 +23,7 @@ NAMES = sorted(
 )  # fmt: skip
 VALUES = ["", "internal", "system", "/bookstream", "/bookstream/clock", "internal-commands", "c-victim", "c-7", "1"]
 headers = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(VALUES).map(str.encode)), max_size=6)
-members = st.dictionaries(
+members: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
     st.sampled_from(["actor", "source", "channel", "internal", "link", "account_id", "client", "scopes"]),
     st.sampled_from([*VALUES, True, None, {}, ["internal"]]),
 )

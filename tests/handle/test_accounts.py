@@ -41,12 +41,8 @@ def wire(command: Command) -> tuple[str, dict[str, Any]]:
                 "options": command.options,
             }
         case CreateVisit():
-            data = {
-                "visit_id": command.visit_id,
-                "location_id": command.location_id,
-                "customer_id": command.customer_id,
-            }
-            return "create-visit", {**data, "visit": command.visit, "options": command.options}
+            ids = {"visit_id": command.visit_id, "location_id": command.location_id, "customer_id": command.customer_id}
+            return "create-visit", {**ids, "visit": command.visit, "options": command.options}
         case UpdateVisit():
             return "update-visit", {"visit_id": command.visit_id, "patch": command.patch, "options": command.options}
         case StateAction():
@@ -81,6 +77,8 @@ async def bench(pool: Pool) -> SignedBench:
             asked = {"account_id": FOREIGN, "location_id": "oslo", **data}
             await made.apply(record(name, asked, topic="internal-commands"))
     assert await made.count("aggregate") == len(LOCATIONS) + len(BOOKINGS) + len(VISITS)
+    # The client is known from here on.
+    await made.apply(made.signed(record("update-booking", {"account_id": OWN, "booking_id": "b0", "patch": {}})))
     return made
 
 
