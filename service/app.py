@@ -112,6 +112,7 @@ def _consumer(settings: Settings, parts: Parts, wake: Callable[[], None], number
         load_graphs(settings.graphs_dir),
         reply_topics=settings.reply_topics,
         clock=lambda: datetime.now(UTC),
+        stop_ratio=settings.stop_ratio,
         clients=Clients(settings.master_keys) if signed else None,
         meters=parts.meters,
         pulse=pulse,
@@ -194,8 +195,8 @@ async def _schema_is_there(settings: Settings, leaving: asyncio.Event) -> bool:
 
 
 async def _keys_are_there(settings: Settings, parts: Parts) -> None:
-    """Raises SettingsError when the secrets of clients can't be opened with the keys that are set."""
-    if settings.signing == "required" and parts.consumer is not None:
+    """Raises SettingsError when secrets in the database can't be opened with the keys that are set."""
+    if parts.consumer is not None:
         async with parts.pool.acquire() as connection:
             await load_sealer(connection, settings.master_keys)
 

@@ -10,14 +10,21 @@ import logging
 import sys
 import tempfile
 from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from service.embedded import EmbeddedPostgres
 from tests.faults import timeline
+from tests.faults.kinds.registry import Make, all_kinds, clock_kinds, disk_kinds
 from tests.faults.report import Report
 from tests.faults.run import Limits, run
 from tests.faults.schedule import schedule
-from tests.faults.stage import Cast, Load, staged
+from tests.faults.stage import POSTGRES, Cast, Load, staged
+from tests.support import faketime
 from tests.support.kafka_jars import fetch_jars
+from tests.support.small_disk import require_mount, small_disk
+from tests.support.stack import NotHereError
 
 
 def main(arguments: Iterable[str] | None = None) -> int:
@@ -52,14 +59,46 @@ def _parse(arguments: Iterable[str] | None) -> argparse.Namespace:
 
 async def _soak(chosen: argparse.Namespace) -> Report:
     pace = chosen.commands / (chosen.minutes * 60) if chosen.commands else chosen.pace
-    only = frozenset(filter(None, chosen.kinds.split(",")))
     limits = Limits(chosen.minutes * 60, chosen.faults, chosen.commands)
-    with tempfile.TemporaryDirectory(prefix="bookstream-soak-") as directory:
-        roles = ["worker"] * chosen.workers + ["relay", "relay", "clock", "clock"]
-        cast, load = Cast(roles), Load(chosen.seed, pace)
-        async with staged(Path(directory), cast, load) as stage:
-            faults = schedule(chosen.seed, together=chosen.together, only=only)
-            return await run(stage, faults, limits, chosen.seed, tell=_tell)
+    roles = ["worker"] * chosen.workers + ["relay", "relay", "clock", "clock"]
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bookstream-soak-")))
+        machine = _machine(stack)
+        cast, load = Cast(roles, clocks=machine.clocks), Load(chosen.seed, pace)
+        only = frozenset(filter(None, chosen.kinds.split(",")))
+        kinds = {kind: make for kind, make in machine.kinds.items() if not only or kind in only}
+        async with staged(directory, cast, load, machine.postgres) as stage:
+            faults = schedule(chosen.seed, kinds, chosen.together)
+            report = await run(stage, faults, limits, chosen.seed, tell=_tell)
+    report.left_out = machine.lacking
+    return report
+
+
+@dataclass(slots=True)
+class _Machine:
+    """What this machine lends to a run, and what it lacks."""
+
+    kinds: dict[str, Make]
+    postgres: EmbeddedPostgres | None = None
+    clocks: Path | None = None
+    lacking: list[str] = field(default_factory=list)
+
+
+def _machine(stack: ExitStack) -> _Machine:
+    found = _Machine(dict(all_kinds()))
+    try:
+        found.clocks = faketime.library()
+        found.kinds |= clock_kinds()
+    except NotHereError as reason:
+        found.lacking.append(f"clocks that jump: {reason}")
+    try:
+        require_mount()
+        disk = stack.enter_context(small_disk(POSTGRES))
+        found.postgres = disk.postgres
+        found.kinds |= disk_kinds(disk)
+    except NotHereError as reason:
+        found.lacking.append(f"a disk that is full: {reason}")
+    return found
 
 
 def _tell(line: str) -> None:

@@ -28,6 +28,7 @@ class Report:
     """Figures of a run, and what was wrong."""
 
     seed: int
+    left_out: list[str] = field(default_factory=list)
     seconds: float = 0.0
     acknowledged: int = 0
     commands: int = 0
@@ -61,6 +62,7 @@ class Report:
             f"events: {self.events} ({self.repeated} of them repeats), results: {self.results}",
             f"dead letters: {self.letters}",
             *self._memory(),
+            *(f"not made: {reason}" for reason in self.left_out),
             "",
             f"{'fault':34}{'times':>6}{'alone':>6}  first event: median   most  caught up: most  silence: most",
             *self._kinds(),

@@ -2,16 +2,15 @@
 
 import random
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from tests.faults.kinds.fault import Fault
 from tests.faults.kinds.registry import Make, all_kinds
 
 
-def schedule(seed: int, *, together: float = 0.2, only: Collection[str] = ()) -> Iterator[Sequence[Fault]]:
-    """Round after round of all kinds (or `only` some), shuffled; now and then two of different areas at a time."""
+def schedule(seed: int, kinds: Mapping[str, Make], together: float = 0.2) -> Iterator[Sequence[Fault]]:
+    """Round after round of these kinds, shuffled; now and then two of different areas at a time."""
     chance = random.Random(seed)  # noqa: S311
-    kinds = {kind: make for kind, make in all_kinds().items() if not only or kind in only}
     while True:
         waiting = _shuffled(chance, kinds)
         while waiting:

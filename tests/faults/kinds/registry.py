@@ -16,6 +16,7 @@ from tests.faults.kinds.kafka import (
     RollingRestart,
     TooFewInSync,
 )
+from tests.faults.kinds.machine import ClockJumped, DiskFull
 from tests.faults.kinds.network import Network, Trouble
 from tests.faults.kinds.postgresql import (
     ConnectionsTaken,
@@ -27,6 +28,7 @@ from tests.faults.kinds.postgresql import (
 )
 from tests.faults.kinds.processes import Frozen, Killed, Restarted
 from tests.faults.kinds.senders import BadHabits
+from tests.support.small_disk import SmallDisk
 
 Make = Callable[[random.Random], Fault]
 Role = Literal["worker", "relay", "clock"]
@@ -128,5 +130,20 @@ def _senders() -> Mapping[str, Make]:
 
 
 def all_kinds() -> Mapping[str, Make]:
-    """The makers of faults by kind, in a fixed order."""
+    """The makers of faults by kind, in a fixed order: those that need nothing of the machine."""
     return {**_processes(), **_exchanges(), **_network(), **_postgresql(), **_kafka(), **_senders()}
+
+
+def clock_kinds() -> Mapping[str, Make]:
+    """Those of processes with clocks of their own."""
+    return {
+        f"{role}-clock-jumped": lambda chance, role=role: ClockJumped(  # type: ignore[misc]
+            f"{role}-clock-jumped", role, chance.uniform(2, 6), chance.choice((-86_400, -3600, -60, 60, 3600, 86_400))
+        )
+        for role in get_args(Role)
+    }
+
+
+def disk_kinds(disk: SmallDisk) -> Mapping[str, Make]:
+    """Those of a server whose disk can be filled."""
+    return {"disk-full": lambda chance: DiskFull("disk-full", "postgresql", chance.uniform(0, 3), disk)}
