@@ -1,7 +1,9 @@
 """Tests that need what this machine has not are left out, and the run says so at its very end."""
 
+import shutil
 from collections import Counter
 from collections.abc import Callable, Collection, Generator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,11 +16,13 @@ from tests.support.kafka_jars import fetch_jars
 from tests.support.node import node
 from tests.support.prometheus import REMEDY as PROMETHEUS_REMEDY
 from tests.support.prometheus import program
+from tests.support.released import first_release
 from tests.support.small_disk import REMEDY as MOUNT_REMEDY
 from tests.support.small_disk import require_mount
 from tests.support.stack import NotHereError, real_kafka_is_owed
 
 _FOLDERS = frozenset({"kafka", "e2e"})
+LANGUAGES = ("go", "java", "node")
 _TESTS = Path(__file__).resolve().parent.parent
 
 
@@ -44,8 +48,14 @@ class NotRun:
         self._leave_out(items, _needs_faketime, _why_no_faketime)
         # Rights that a run was not given are not its debt.
         self._leave_out(items, _needs_mount, _why_no_mount, owed=False)
+        for name in LANGUAGES:
+            # Which languages a machine has is its own affair.
+            needs, why_not = partial(_needs_language, name=name), partial(_why_no_language, name)
+            self._leave_out(items, needs, why_not, owed=False)
         # Nobody's tools bring these schemas, so that no run can owe them.
         self._leave_out(items, _needs_crd_schemas, _why_no_crd_schemas, owed=False)
+        # Where a tree was copied without its history, nothing can bring it back.
+        self._leave_out(items, _needs_history, _why_no_history, owed=False)
         if self._left_out:
             config.hook.pytest_deselected(items=self._left_out)
 
@@ -83,7 +93,15 @@ class NotRun:
         for reason in self._reasons:
             reporter.write_line(f"why: {reason}")
         node_js = "Node.js with npm for the AsyncAPI parser"
-        remedies = kafka_support.REMEDY, node_js, PROMETHEUS_REMEDY, faketime.REMEDY, MOUNT_REMEDY, SCHEMAS_REMEDY
+        remedies = (
+            kafka_support.REMEDY,
+            node_js,
+            PROMETHEUS_REMEDY,
+            faketime.REMEDY,
+            MOUNT_REMEDY,
+            SCHEMAS_REMEDY,
+            "a clone with its history",
+        )
         reporter.write_line(f"remedy: {'; '.join(remedies)}")
         if owed:
             reporter.write_line("CI or BROKER=kafka asks for them, so this run has failed", red=True)
@@ -138,6 +156,14 @@ def _why_no_prometheus() -> str | None:
     return None
 
 
+def _needs_language(item: pytest.Item, name: str) -> bool:
+    return any(mark.args == (name,) for mark in item.iter_markers("language"))
+
+
+def _why_no_language(name: str) -> str | None:
+    return None if shutil.which(name) else f"examples in other languages: {name} is not on the path"
+
+
 def _needs_faketime(item: pytest.Item) -> bool:
     return "jumping_clocks" in _fixtures(item)
 
@@ -171,6 +197,18 @@ def _why_no_crd_schemas() -> str | None:
         crd_schemas()
     except NotHereError as reason:
         return f"schemas of the operators' objects: {reason}"
+    return None
+
+
+def _needs_history(item: pytest.Item) -> bool:
+    return "released_code" in _fixtures(item)
+
+
+def _why_no_history() -> str | None:
+    try:
+        first_release()
+    except NotHereError as reason:
+        return f"the code of the first release: {reason}"
     return None
 
 
