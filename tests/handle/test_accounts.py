@@ -12,6 +12,7 @@ from service.domain.commands import (
     ConfigureLocation,
     CreateBooking,
     CreateVisit,
+    ErasePerson,
     StateAction,
     UpdateBooking,
     UpdateVisit,
@@ -52,6 +53,8 @@ def wire(command: Command) -> tuple[str, dict[str, Any]]:
             return "state-action", {f"{command.kind}_id": command.target_id, **wish, **more, **refusal}
         case ConfigureLocation():
             return "configure-location", {"location_id": command.location_id, "settings": command.settings}
+        case ErasePerson():
+            return "erase-person", {f"{command.kind}_id": command.target_id}
         case _:
             assert_never(command)
 
