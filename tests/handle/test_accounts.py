@@ -51,10 +51,8 @@ def wire(command: Command) -> tuple[str, dict[str, Any]]:
             more = {"apply_to_bulked_bookings": command.apply_to_bulked_bookings, "inputs": command.inputs}
             refusal = {"on_sibling_refusal": command.on_sibling_refusal}
             return "state-action", {f"{command.kind}_id": command.target_id, **wish, **more, **refusal}
-        case ConfigureLocation():
-            return "configure-location", {"location_id": command.location_id, "settings": command.settings}
-        case ErasePerson():
-            return "erase-person", {f"{command.kind}_id": command.target_id}
+        case ConfigureLocation() | ErasePerson():
+            raise LookupError("nobody outside may ask this")
         case _:
             assert_never(command)
 
