@@ -29,6 +29,7 @@ NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "resync": _ALL,
     "client": ("SELECT",),
     "client_secret": ("SELECT",),
+    "client_revision": ("SELECT",),
     "client_usage": _ALL,
     "sealing_key": ("SELECT", "INSERT"),
     "schema_migration": ("SELECT",),
