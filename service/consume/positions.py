@@ -5,7 +5,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import asyncpg
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
+
+from service.telemetry.lookout import Lookout
 
 _READ = """
 SELECT p.topic, p.partition, p.next_offset
@@ -49,7 +51,7 @@ class Place:
 
 async def read_places(
     pool: "asyncpg.Pool[asyncpg.Record]",
-    consumer: AIOKafkaConsumer,
+    lookout: Lookout,
     partitions: Collection[TopicPartition],
     prefix: str,
     seconds: float,
@@ -59,9 +61,7 @@ async def read_places(
     Raises what asyncpg and aiokafka raise, `TimeoutError` after so many seconds included.
     """
     async with asyncio.timeout(seconds):
-        begin, end = await asyncio.gather(
-            consumer.beginning_offsets(list(partitions)), consumer.end_offsets(list(partitions))
-        )
+        begin, end = await lookout.bounds(partitions)
         async with pool.acquire() as connection:
             stored = await _read(connection, partitions, prefix)
             missing = {each: begin[each] for each in partitions if each not in stored}

@@ -11,6 +11,8 @@ STOPPING: Final = 5.0
 _FETCHED: Final = 64 * 1024
 _FETCH_SECONDS: Final = 1.0
 
+Offsets = Mapping[TopicPartition, int]
+
 
 class Lookout:
     """A consumer without a group, made anew after each failure.
@@ -32,6 +34,17 @@ class Lookout:
             self._drop()
             raise
         return ends
+
+    async def bounds(self, partitions: Collection[TopicPartition]) -> tuple[Offsets, Offsets]:
+        """The first offset and the next of each; raises what aiokafka raises, and may wait without limit."""
+        try:
+            consumer = await self._connected()
+            begins: Offsets = await consumer.beginning_offsets(list(partitions))
+            ends: Offsets = await consumer.end_offsets(list(partitions))
+        except BaseException:
+            self._drop()
+            raise
+        return begins, ends
 
     async def appended_at(self, positions: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, float]:
         """When the records at these offsets were appended, in seconds since 1970; what takes too long is left out."""
