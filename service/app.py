@@ -112,6 +112,7 @@ def _consumer(settings: Settings, parts: Parts, wake: Callable[[], None], number
         load_graphs(settings.graphs_dir),
         reply_topics=settings.reply_topics,
         clock=lambda: datetime.now(UTC),
+        stop_ratio=settings.stop_ratio,
         clients=Clients(settings.master_keys) if signed else None,
         meters=parts.meters,
         pulse=pulse,

@@ -28,6 +28,7 @@ EXAMPLES: Final = {
     "http_address": "127.0.0.1:8080",
     "graphs_dir": "./graphs",
     "reply_topics": '["command-results"]',
+    "stop_ratio": "0.5",
     "inbox_retention_days": "14",
     "log_level": "INFO",
 }
@@ -51,6 +52,7 @@ class Settings(BaseSettings):
     graphs_dir: Path | None = None
     reply_topics: frozenset[str] = frozenset({"command-results"})
     kafka_idempotence: bool = True
+    stop_ratio: float = Field(default=0.5, ge=0, le=1)
     inbox_retention_days: int = Field(default=14, ge=1, le=3650)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

@@ -21,6 +21,7 @@ from service.consume.health import ConsumerHealth
 from service.consume.kafka_commit import Commits
 from service.consume.lag import LagProbe
 from service.consume.misplaced import Misplaced
+from service.consume.pause_watch import PauseWatch
 from service.consume.quiet import quieten
 from service.consume.ready import wait_for_kafka
 from service.telemetry.lookout import Lookout
@@ -74,6 +75,7 @@ class Consumer:
             health=self.health,
             drain_seconds=_DRAIN_ON_REVOKE,
         )
+        self._pauses = PauseWatch(pool, self._assignment, self.health)
         self.broker: KafkaBroker
         self._consumer: Callable[[], AIOKafkaConsumer | None]
         self.broker, self._consumer = build_broker(
@@ -119,7 +121,8 @@ class Consumer:
 
     async def started(self) -> None:
         """After the broker has started: look after commits and the poll loop."""
-        self._tasks = [asyncio.create_task(self._commits.run()), asyncio.create_task(self._watch())]
+        loops = (self._commits.run(), self._watch(), self._pauses.run())
+        self._tasks = [asyncio.create_task(loop) for loop in loops]
         self.health.started = True
 
     async def drain(self) -> None:

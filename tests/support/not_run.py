@@ -1,7 +1,9 @@
 """Tests that need what this machine has not are left out, and the run says so at its very end."""
 
+import shutil
 from collections import Counter
 from collections.abc import Callable, Collection, Generator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from tests.support.small_disk import require_mount
 from tests.support.stack import NotHereError, real_kafka_is_owed
 
 _FOLDERS = frozenset({"kafka", "e2e"})
+LANGUAGES = ("go", "java", "node")
 _TESTS = Path(__file__).resolve().parent.parent
 
 
@@ -45,6 +48,10 @@ class NotRun:
         self._leave_out(items, _needs_faketime, _why_no_faketime)
         # Rights that a run was not given are not its debt.
         self._leave_out(items, _needs_mount, _why_no_mount, owed=False)
+        for name in LANGUAGES:
+            # Which languages a machine has is its own affair.
+            needs, why_not = partial(_needs_language, name=name), partial(_why_no_language, name)
+            self._leave_out(items, needs, why_not, owed=False)
         # Nobody's tools bring these schemas, so that no run can owe them.
         self._leave_out(items, _needs_crd_schemas, _why_no_crd_schemas, owed=False)
         # Where a tree was copied without its history, nothing can bring it back.
@@ -147,6 +154,14 @@ def _why_no_prometheus() -> str | None:
     except NotHereError as reason:
         return f"Prometheus: {reason}"
     return None
+
+
+def _needs_language(item: pytest.Item, name: str) -> bool:
+    return any(mark.args == (name,) for mark in item.iter_markers("language"))
+
+
+def _why_no_language(name: str) -> str | None:
+    return None if shutil.which(name) else f"examples in other languages: {name} is not on the path"
 
 
 def _needs_faketime(item: pytest.Item) -> bool:
