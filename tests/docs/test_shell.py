@@ -33,6 +33,14 @@ async def test_targets_of_make(line: str) -> None:
     assert out
 
 
+@pytest.mark.parametrize("line", beginning("pytest"))
+def test_paths_of_pytest(line: str) -> None:
+    """The paths hold tests, which CI runs with all others."""
+    found = [ROOT / path for path in words(line)[1:] if not path.startswith("-")]
+    assert found
+    assert all(path.is_file() or list(path.rglob("test_*.py")) for path in found)
+
+
 @pytest.mark.timeout(300)
 async def test_commands_of_bookstream(town: Town, tmp_path: Path) -> None:
     """Each runs against the service and ends with 0; those that go on do so until Ctrl-C."""
