@@ -9,8 +9,6 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
-from faststream.kafka.security import parse_security
-from faststream.security import BaseSecurity
 
 from service.consume import header_names
 from service.consume.append_time import require_append_time
@@ -42,33 +40,38 @@ class Consumer:
     def __init__(
         self,
         *,
-        bootstrap: str,
+        options: Mapping[str, Any],
         pool: "asyncpg.Pool[asyncpg.Record]",
         transaction: Transaction,
         topics: Sequence[str],
         group_id: str,
         group_instance_id: str | None = None,
         prefix: str = "",
-        security: BaseSecurity | None = None,
         wake: Callable[[], None] = lambda: None,
         max_records: int = 1_000,
         append_time: bool = False,
         meters: Meters | None = None,
         pulse: Pulse | None = None,
     ) -> None:
-        """With `append_time` topics have to bear the broker's; `pulse` is the transaction's, where it has one."""
+        """`options` are every Kafka client's. With `append_time` topics have to bear the broker's.
+
+        `pulse` is the transaction's, where it has one.
+        """
         self.health = ConsumerHealth(pulse=pulse or Pulse())
         meters = meters or Meters()
         meters.expect(MISPLACED, ((topic,) for topic in topics))
         self._append_time = append_time
         self._topics = [prefix + topic for topic in topics]
-        self._options: Mapping[str, Any] = {"bootstrap_servers": bootstrap, **parse_security(security)}
+        self._options = options
         self._commits = Commits(self._find)
+        # Its calls are cancelled when they take too long, which could leave the consumer itself stuck.
+        self._places = Lookout(self._options)
         self._assignment = Assignment(
             pool=pool,
             prefix=prefix,
             consumer=self._find,
             commits=self._commits,
+            lookout=self._places,
             health=self.health,
             drain_seconds=_DRAIN_ON_REVOKE,
         )
@@ -76,8 +79,7 @@ class Consumer:
         self.broker: KafkaBroker
         self._consumer: Callable[[], AIOKafkaConsumer | None]
         self.broker, self._consumer = build_broker(
-            bootstrap=bootstrap,
-            security=security,
+            options=options,
             topics=self._topics,
             group_id=group_id,
             group_instance_id=group_instance_id,
@@ -132,6 +134,7 @@ class Consumer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._lookout.close()
         await self._assignment.release()
+        await self._places.close()
         if drained:
             self._assignment.lock.release()
 
