@@ -83,4 +83,5 @@ async def _or_killed(process: Process, awaited: Coroutine[Any, Any, T]) -> T:
         return await asyncio.wait_for(awaited, 50)
     except BaseException:
         process.kill()
+        await process.wait()
         raise
