@@ -35,7 +35,10 @@ def _limit(name: str, what: str) -> Callable[[Any], Any]:
 
 @click.group()
 def client() -> None:
-    """Integrators and their keys. A change reaches every running process within seconds."""
+    """Integrators and their keys. A change reaches every running process within seconds.
+
+    What prints data takes --json.
+    """
 
 
 @client.command()
