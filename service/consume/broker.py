@@ -34,7 +34,7 @@ def build_broker(
     group_instance_id: str | None = None,
     handle: Handle,
     listener: ConsumerRebalanceListener,
-    max_records: int = 1_000,
+    max_records: int = 2_000,
 ) -> tuple[KafkaBroker, Callable[[], AIOKafkaConsumer | None]]:
     """A broker that feeds the polled records of `topics` (full names) to `handle`, and a look at its consumer.
 
