@@ -61,7 +61,7 @@ def test_a_report_is_told_as_text_as_json_and_as_a_picture() -> None:
     """Every fault is in each of them; one that took too long, and one that was never overcome, are pointed out."""
     report = _report()
     assert [trial.kind for trial in report.slow] == ["broker-killed"]
-    assert "broker-killed(node=1): first event after 12.5 s" in str(report)
+    assert "broker-killed(node=1): first event after 12.5 s, first timer after 2.0 s" in str(report)
     assert "verdict: no violation" in str(report)
     found = json.loads(report.as_json())
     assert [trial["kind"] for trial in found["trials"]] == ["broker-killed", "relay-killed"]
