@@ -1,4 +1,4 @@
-"""Every kind of fault at least once, three at a time where their areas differ, and no promise is broken."""
+"""Every kind of fault at least once, four at a time where their areas differ, and no promise is broken."""
 
 import sys
 from pathlib import Path
@@ -22,7 +22,7 @@ NEEDED = {"relay-frozen": 6.0}
 @pytest.mark.timeout(900)
 async def test_no_fault_breaks_a_promise(tmp_path: Path) -> None:
     """What was acknowledged takes effect once; events are gapless and in order; the database agrees; nothing waits."""
-    crowds = crowded_round(SEED, most=3)
+    crowds = crowded_round(SEED, most=4)
     for fault in (fault for crowd in crowds for fault in crowd):
         fault.seconds = min(fault.seconds, NEEDED.get(fault.kind, LONGEST))
     async with staged(tmp_path, Cast(), Load(SEED, PACE)) as stage:

@@ -26,9 +26,9 @@ def test_a_schedule_is_the_same_for_the_same_seed() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_a_round_has_every_kind_once(seed: int) -> None:
     """Whether crowded or not, and nobody meets a fault of its own area."""
-    steps = crowded_round(seed, most=3)
+    steps = crowded_round(seed, most=4)
     assert sorted(fault.kind for step in steps for fault in step) == sorted(all_kinds())
-    assert all(len({fault.area for fault in step}) == len(step) <= 3 for step in steps)
+    assert all(len({fault.area for fault in step}) == len(step) <= 4 for step in steps)
     kinds: list[str] = []
     for step in schedule(seed, all_kinds()):
         kinds += [fault.kind for fault in step]
