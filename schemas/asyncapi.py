@@ -11,7 +11,8 @@ from schemas.generate import MESSAGES, schema_of
 FILE_NAME: Final = "asyncapi.json"
 _BOOKING_COMMANDS: Final = (names.CREATE_BOOKING, names.UPDATE_BOOKING, names.STATE_ACTION)
 _VISIT_COMMANDS: Final = (names.CREATE_VISIT, names.UPDATE_VISIT, names.STATE_ACTION)
-_ALL_COMMANDS: Final = tuple(dict.fromkeys((*_BOOKING_COMMANDS, *_VISIT_COMMANDS, names.CONFIGURE_LOCATION)))
+_INTERNAL_COMMANDS: Final = (names.CONFIGURE_LOCATION, names.ERASE_PERSON)
+_ALL_COMMANDS: Final = tuple(dict.fromkeys((*_BOOKING_COMMANDS, *_VISIT_COMMANDS, *_INTERNAL_COMMANDS)))
 _RESULTS: Final = (names.COMMAND_REFUSED, names.COMMAND_ACCEPTED)
 _DEAD_LETTER: Final = "dead-letter"
 

@@ -113,6 +113,20 @@ class ConfigureLocation(Command):
     settings: LocationSettings
 
 
+class ErasePerson(Command):
+    """Blanks whom a booking or visit is about, in any state; on the internal channel alone."""
+
+    model_config = ConfigDict(json_schema_extra=_exactly_one("booking_id", "visit_id"))
+
+    booking_id: Id | None = None
+    visit_id: Annotated[Id | None, Field(validate_default=True)] = None
+
+    @field_validator("visit_id")
+    @classmethod
+    def _one_aggregate(cls, visit_id: str | None, info: ValidationInfo) -> str | None:
+        return _one_of(visit_id, info.data, "booking_id", "visit_id")
+
+
 COMMANDS: Final[Mapping[str, type[Command]]] = MappingProxyType(
     {
         "create-booking": CreateBooking,
@@ -121,6 +135,7 @@ COMMANDS: Final[Mapping[str, type[Command]]] = MappingProxyType(
         "update-visit": UpdateVisit,
         "state-action": StateAction,
         "configure-location": ConfigureLocation,
+        "erase-person": ErasePerson,
     }
 )
 

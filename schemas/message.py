@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from schemas import headers as names
-from schemas.commands import COMMANDS, Command, ConfigureLocation, CreateVisit, StateAction, UpdateVisit
+from schemas.commands import COMMANDS, Command, ConfigureLocation, CreateVisit, ErasePerson, StateAction, UpdateVisit
 from schemas.events import (
     BookingChanged,
     BookingSnapshotMessage,
@@ -55,7 +55,7 @@ def command(
     """Makes the record of a command, of the members that were set alone.
 
     `id` and `source` are the idempotency key: a repeat is answered with the first outcome. `internal` sends on the
-    internal channel, where `configure-location` always goes. A topic prefix is put before `topic` by the sender.
+    internal channel, where `configure-location` and `erase-person` always go. The sender puts a prefix before `topic`.
     """
     if isinstance(expires_at, datetime):
         expires_at = expires_at.isoformat()
@@ -91,7 +91,7 @@ def aggregate_id(data: Command) -> str:
 
 
 def _topic(data: Command) -> str:
-    if isinstance(data, ConfigureLocation):
+    if isinstance(data, ConfigureLocation | ErasePerson):
         return names.INTERNAL_COMMANDS
     of_visit = isinstance(data, CreateVisit | UpdateVisit)
     if of_visit or (isinstance(data, StateAction) and data.visit_id is not None):

@@ -194,8 +194,8 @@ async def _schema_is_there(settings: Settings, leaving: asyncio.Event) -> bool:
 
 
 async def _keys_are_there(settings: Settings, parts: Parts) -> None:
-    """Raises SettingsError when the secrets of clients can't be opened with the keys that are set."""
-    if settings.signing == "required" and parts.consumer is not None:
+    """Raises SettingsError when secrets in the database can't be opened with the keys that are set."""
+    if parts.consumer is not None:
         async with parts.pool.acquire() as connection:
             await load_sealer(connection, settings.master_keys)
 

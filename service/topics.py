@@ -66,6 +66,11 @@ def wanted(*, prefix: str, partitions: int, replication: int) -> list[Topic]:
     return [Topic(prefix + each.name, partitions, replication, _config(each.name, replication)) for each in TOPICS]
 
 
+def retention() -> dict[str, int]:
+    """For how many milliseconds each topic keeps its records, as `topics` makes it."""
+    return {each.name: int(_config(each.name, 1)["retention.ms"]) for each in TOPICS}
+
+
 def _config(name: str, replication: int) -> Mapping[str, str]:
     config = {
         "cleanup.policy": "delete",

@@ -147,7 +147,7 @@ def _topic(line: Mapping[str, Any], kind: str, data: Mapping[str, Any]) -> str:
         return str(given)
     if kind == "raw":
         raise LineError("topic: a raw record needs one")
-    if line.get("internal") or kind == names.CONFIGURE_LOCATION:
+    if line.get("internal") or kind in (names.CONFIGURE_LOCATION, names.ERASE_PERSON):
         return names.INTERNAL_COMMANDS
     of_visit = kind in (names.CREATE_VISIT, names.UPDATE_VISIT) or (
         data.get("visit_id") is not None and data.get("booking_id") is None

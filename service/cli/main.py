@@ -23,6 +23,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "show": "A booking, visit or location as it stands, and what can be done with it.",
         "doctor": "Looks for what keeps the service from its work, and says what helps.",
         "resync": "Publishes snapshots of bookings and visits for consumers that start late.",
+        "erase": "Blanks a person in the bookings and visits of an account.",
         "link-key": "The keys that sign action links: list, rotate, revoke.",
         "graph": "Prints and draws state graphs.",
         "schemas": "Writes JSON Schemas and the AsyncAPI document.",

@@ -14,6 +14,7 @@ from service.domain.commands import (
     ConfigureLocation,
     CreateBooking,
     CreateVisit,
+    ErasePerson,
     StateAction,
     UpdateBooking,
     UpdateVisit,
@@ -28,6 +29,7 @@ ID_MEMBERS: Mapping[str, tuple[str, ...]] = {
     "update-visit": ("visit_id",),
     "state-action": ("booking_id", "visit_id"),
     "configure-location": ("location_id",),
+    "erase-person": ("booking_id", "visit_id"),
 }
 KINDS: Mapping[str, Kind] = {"booking_id": "booking", "visit_id": "visit", "location_id": "location"}
 
@@ -40,6 +42,7 @@ WireCommand = (
     | wire.UpdateVisit
     | wire.StateAction
     | wire.ConfigureLocation
+    | wire.ErasePerson
 )
 
 
@@ -104,5 +107,9 @@ def to_command(body: WireCommand, link: Link | None) -> Command:
             return UpdateVisit(body.visit_id, body.patch, body.options)
         case wire.ConfigureLocation():
             return ConfigureLocation(body.location_id, body.settings)
+        case wire.ErasePerson():
+            return ErasePerson(
+                "visit" if body.booking_id is None else "booking", body.booking_id or body.visit_id or ""
+            )
         case _:
             assert_never(body)

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from schemas.commands import COMMANDS
+from schemas.headers import ERASE_PERSON
 from service.decode.authenticate import Sender, account_of, authenticate, is_internal, lacks_scope
 from service.decode.body import aggregate_named, read_body, to_command, usable_id
 from service.decode.envelope import open_envelope
@@ -105,8 +106,8 @@ def _question(
 
 
 def _wrong_channel(record: Record, envelope: Envelope, kind: Kind) -> Refused | None:
-    """On the external channels each kind has its topic, locations none, and nobody is the service itself."""
-    if kind == "location":
+    """Outside the internal channel each kind has its topic, locations and erasure none; nobody is the service."""
+    if kind == "location" or envelope.type == ERASE_PERSON:
         return Refused(Reason.ACTOR_NOT_ALLOWED)
     if record.topic != TOPIC_OF[kind]:
         return Refused(Reason.WRONG_TOPIC, (Fault(f"/{kind}_id", f"expected on {TOPIC_OF[kind]}"),))

@@ -31,6 +31,7 @@ def altered(
     timers: Timers = KEEP_TIMERS,
     slots: Slots = KEEP_SLOTS,
     memo: Members | None = None,
+    erased: bool = False,
 ) -> Changed | None:
     """Changes an aggregate to hold `members`; None when it holds them already."""
     changes = difference(before.snapshot, members)
@@ -47,7 +48,7 @@ def altered(
         memo if memo is not None else before.memo,
     )
     from_state = before.snapshot.get("state")
-    return Changed(after, changes, action, from_state, options, inputs, replicated_from, timers, slots)
+    return Changed(after, changes, action, from_state, options, inputs, replicated_from, timers, slots, erased)
 
 
 def created(

@@ -69,7 +69,14 @@ class ConfigureLocation(NamedTuple):
     settings: Members
 
 
-Command = CreateBooking | UpdateBooking | CreateVisit | UpdateVisit | StateAction | ConfigureLocation
+class ErasePerson(NamedTuple):
+    """Blanks whom a booking or visit is about."""
+
+    kind: Literal["booking", "visit"]
+    target_id: str
+
+
+Command = CreateBooking | UpdateBooking | CreateVisit | UpdateVisit | StateAction | ConfigureLocation | ErasePerson
 
 
 class Context(NamedTuple):

@@ -8,12 +8,14 @@ from service.domain.commands import (
     Context,
     CreateBooking,
     CreateVisit,
+    ErasePerson,
     StateAction,
     UpdateBooking,
     UpdateVisit,
 )
 from service.domain.create_booking import create_booking, wrong_booking
 from service.domain.create_visit import create_visit, wrong_visit
+from service.domain.erase import erase_person
 from service.domain.link import Link, is_used
 from service.domain.location import configure_location, wrong_settings
 from service.domain.model import Aggregate, Decision, Kind, Reason, Refused
@@ -42,6 +44,10 @@ def decide(world: World, command: Command, context: Context) -> Decision:
         return Refused(missing)
     if context.expected_version is not None and context.expected_version != (found.version if found else None):
         return Refused(Reason.VERSION_CONFLICT)
+    return _carry_out(world, found, command, context)
+
+
+def _carry_out(world: World, found: Aggregate | None, command: Command, context: Context) -> Decision:
     match command:
         case CreateBooking():
             return create_booking(world, command, context)
@@ -55,6 +61,8 @@ def decide(world: World, command: Command, context: Context) -> Decision:
             return update_visit(world, _there(found), command, context)
         case StateAction():
             return state_action(world, _there(found), command, context)
+        case ErasePerson():
+            return erase_person(_there(found), context)
         case _:
             assert_never(command)
 
@@ -68,7 +76,7 @@ def _wrong(world: World, command: Command) -> Refused | None:
             return wrong_visit(world, command)
         case ConfigureLocation():
             return wrong_settings(world, command)
-        case UpdateBooking() | UpdateVisit() | StateAction():
+        case UpdateBooking() | UpdateVisit() | StateAction() | ErasePerson():
             return None
         case _:
             assert_never(command)
@@ -85,7 +93,7 @@ def _missing(world: World, command: Command, found: Aggregate | None) -> Reason 
             return None
         case StateAction(link=Link() as link) if found is not None and is_used(found, link):
             return Reason.LINK_USED
-        case UpdateBooking() | UpdateVisit() | StateAction():
+        case UpdateBooking() | UpdateVisit() | StateAction() | ErasePerson():
             return None if found else NOT_FOUND[target(command)[0]]
         case _:
             assert_never(command)
@@ -105,7 +113,7 @@ def target(command: Command) -> tuple[Kind, str]:
             return "booking", command.booking_id
         case CreateVisit() | UpdateVisit():
             return "visit", command.visit_id
-        case StateAction():
+        case StateAction() | ErasePerson():
             return command.kind, command.target_id
         case ConfigureLocation():
             return "location", command.location_id

@@ -65,7 +65,10 @@ KEEP_SLOTS = Slots(release=False, hold=None)
 
 
 class Changed(NamedTuple):
-    """One accepted change of one aggregate: the state after it, and what it was."""
+    """One accepted change of one aggregate: the state after it, and what it was.
+
+    Nobody is told what was there before one that `erased` it.
+    """
 
     after: Aggregate
     changes: Mapping[str, tuple[Any, Any]]
@@ -76,6 +79,12 @@ class Changed(NamedTuple):
     replicated_from: str | None = None
     timers: Timers = KEEP_TIMERS
     slots: Slots = KEEP_SLOTS
+    erased: bool = False
+
+    @property
+    def told(self) -> Mapping[str, tuple[Any, Any]]:
+        """The changes as they are published."""
+        return {name: (None, after) for name, (_, after) in self.changes.items()} if self.erased else self.changes
 
 
 class Reason(StrEnum):

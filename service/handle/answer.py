@@ -121,7 +121,7 @@ class Answers:
         outcome = self._outcome(names.VALIDATED, accepted)
         change = _own_change(accepted)
         state = states[0] if change else orjson.dumps(accepted.state.snapshot)
-        changes = {name: list(pair) for name, pair in change.changes.items()} if change else {}
+        changes = {name: list(pair) for name, pair in change.told.items()} if change else {}
         shown = "settings" if received.kind == "location" else received.kind
         outcome["preview"] = {shown: orjson.Fragment(state), "changes": changes}
         outcome = orjson.loads(orjson.dumps(outcome))

@@ -54,7 +54,7 @@ def event_row(changed: Changed, state: bytes, cause: Cause, graph: Graph, links:
             f"{kind}_id": after.id,
             "version": after.version,
             kind: orjson.Fragment(state),
-            "changes": changed.changes,
+            "changes": changed.told,
             "action": changed.action,
             "from_state": changed.from_state,
             "to_state": to_state,

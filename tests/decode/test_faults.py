@@ -4,6 +4,7 @@ import pytest
 
 from service.decode.body import read_body
 from service.domain.actor import Actor
+from service.domain.commands import ErasePerson
 from service.domain.model import Reason, Refused
 from service.record import Record
 from tests.support.records import create, location, question, received, record, update, visit
@@ -101,6 +102,15 @@ def test_a_location_is_configured_internally_alone() -> None:
     for topic in ("booking-commands", "visit-commands"):
         moved = Record(topic, 0, 0, b"wrong", made.value, made.headers, 0)
         assert refused(moved) == ("actor_not_allowed", [])
+
+
+def test_a_person_is_erased_internally_alone() -> None:
+    """On the other channels nobody may, whatever else is wrong."""
+    data = {"account_id": "acc-1", "booking_id": "b-1"}
+    for topic in ("booking-commands", "visit-commands"):
+        assert refused(record("erase-person", data | {"x": 1}, topic=topic)) == ("actor_not_allowed", [])
+    asked = question(record("erase-person", data, topic="internal-commands"))
+    assert asked.command == ErasePerson("booking", "b-1")
 
 
 @pytest.mark.parametrize("source", ["/bookstream", "/bookstream/x", "/bookstreams"])

@@ -1,5 +1,6 @@
 """What stops a start: settings that are wrong, a database that is not migrated; each with its remedy."""
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,18 @@ def test_a_database_that_is_not_migrated(empty_database_url: str) -> None:
     assert run_to_end(settings, "migrate", "--check").returncode == 1
     assert run_to_end(settings, "migrate").returncode == 0
     assert run_to_end(settings, "migrate", "--check").returncode == 0
+
+
+@pytest.mark.parametrize("signing", ["required", "off"])
+def test_secrets_that_can_not_be_opened(database_url: str, signing: str) -> None:
+    """Exit code 2 and the setting that is missing, whoever the secrets are for."""
+    settings = environment(NOWHERE, database_url, BOOKSTREAM_SIGNING=signing)
+    sealed = {"BOOKSTREAM_ENCRYPTION_KEYS": base64.b64encode(b"k" * 32).decode()}
+    assert run_to_end({**settings, **sealed}, "migrate").returncode == 0
+    ended = run_to_end(settings, "run", "--roles", "worker")
+    assert ended.returncode == 2, ended.stderr
+    assert "BOOKSTREAM_ENCRYPTION_KEYS: " in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 @pytest.mark.parametrize("roles", ["worker,relay,clock", "clock"])

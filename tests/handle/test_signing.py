@@ -16,7 +16,7 @@ from service.trust.clients import Clients
 from service.trust.registry import Limits, add_client, rotate, set_active
 from service.trust.sealing import load_sealer
 from tests.handle.harness import NOW, Bench, Pool, details, graphs, statements_of, summaries
-from tests.support.records import REPLY_TOPICS, create, location, record, update
+from tests.support.records import REPLY_TOPICS, act, create, location, record, update
 from tests.support.signing import BOTH, OTHER_KEY, secret_of, signed
 
 NO_LIMITS = Limits()
@@ -196,3 +196,17 @@ async def test_without_postgresql_the_batch_waits(bench: SignedBench) -> None:
             await transaction(*placed)
     await bench.transaction(*placed)
     assert summaries(await bench.sent()) == [("booking-changed", "b-1", 1)]
+
+
+async def test_an_action_link_needs_no_signature(bench: SignedBench) -> None:
+    """Where others have to sign, a link of ours is all that a guest needs; one that is not ours is worth nothing."""
+    await bench.begin(action_links=True)
+    event = await bench.one(bench.signed(record("create-booking", create("b-1", graph="confirm_decline"))))
+    token = event.value["links"]["confirm"]["token"]
+    forged = record("state-action", act("b-1", "confirm", link=f"{token}x"))
+    unsigned = record("state-action", act("b-1", "confirm"))
+    assert details(await bench.apply(forged, unsigned)) == ["invalid_signature"] * 2
+    done = await bench.one(record("state-action", act("b-1", "confirm", link=token)))
+    assert (done.value["actor"], done.value["to_state"]) == ("customer", "confirmed")
+    again = bench.signed(record("state-action", act("b-1", "confirm", link=token)))
+    assert details(await bench.apply(again)) == ["link_used"]

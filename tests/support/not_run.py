@@ -14,6 +14,7 @@ from tests.support.kafka_jars import fetch_jars
 from tests.support.node import node
 from tests.support.prometheus import REMEDY as PROMETHEUS_REMEDY
 from tests.support.prometheus import program
+from tests.support.released import first_release
 from tests.support.small_disk import REMEDY as MOUNT_REMEDY
 from tests.support.small_disk import require_mount
 from tests.support.stack import NotHereError, real_kafka_is_owed
@@ -46,6 +47,8 @@ class NotRun:
         self._leave_out(items, _needs_mount, _why_no_mount, owed=False)
         # Nobody's tools bring these schemas, so that no run can owe them.
         self._leave_out(items, _needs_crd_schemas, _why_no_crd_schemas, owed=False)
+        # Where a tree was copied without its history, nothing can bring it back.
+        self._leave_out(items, _needs_history, _why_no_history, owed=False)
         if self._left_out:
             config.hook.pytest_deselected(items=self._left_out)
 
@@ -83,7 +86,15 @@ class NotRun:
         for reason in self._reasons:
             reporter.write_line(f"why: {reason}")
         node_js = "Node.js with npm for the AsyncAPI parser"
-        remedies = kafka_support.REMEDY, node_js, PROMETHEUS_REMEDY, faketime.REMEDY, MOUNT_REMEDY, SCHEMAS_REMEDY
+        remedies = (
+            kafka_support.REMEDY,
+            node_js,
+            PROMETHEUS_REMEDY,
+            faketime.REMEDY,
+            MOUNT_REMEDY,
+            SCHEMAS_REMEDY,
+            "a clone with its history",
+        )
         reporter.write_line(f"remedy: {'; '.join(remedies)}")
         if owed:
             reporter.write_line("CI or BROKER=kafka asks for them, so this run has failed", red=True)
@@ -171,6 +182,18 @@ def _why_no_crd_schemas() -> str | None:
         crd_schemas()
     except NotHereError as reason:
         return f"schemas of the operators' objects: {reason}"
+    return None
+
+
+def _needs_history(item: pytest.Item) -> bool:
+    return "released_code" in _fixtures(item)
+
+
+def _why_no_history() -> str | None:
+    try:
+        first_release()
+    except NotHereError as reason:
+        return f"the code of the first release: {reason}"
     return None
 
 
