@@ -29,6 +29,7 @@ class Report:
 
     seed: int
     left_out: list[str] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
     seconds: float = 0.0
     acknowledged: int = 0
     commands: int = 0
@@ -63,6 +64,8 @@ class Report:
             f"dead letters: {self.letters}",
             *self._memory(),
             *(f"not made: {reason}" for reason in self.left_out),
+            f"processes that ended by themselves and were started again: {len(self.ended)}",
+            *self.ended,
             "",
             f"{'fault':34}{'times':>6}{'alone':>6}  first event: median   most  caught up: most  silence: most",
             *self._kinds(),

@@ -31,4 +31,5 @@ async def test_no_fault_breaks_a_promise(tmp_path: Path) -> None:
     assert {trial.kind for trial in report.trials} == set(all_kinds())
     assert not [trial.told for trial in report.trials if "did not come about" in trial.told]
     assert not [trial.told for trial in report.trials if None in (trial.first, trial.timer, trial.caught_up)]
+    assert not report.ended
     assert report.events > PACE * 10
