@@ -19,7 +19,7 @@ NEEDED = {"relay-frozen": 6.0}
 
 
 @pytest.mark.nodes
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1_500)
 async def test_no_fault_breaks_a_promise(tmp_path: Path) -> None:
     """What was acknowledged takes effect once; events are gapless and in order; the database agrees; nothing waits."""
     crowds = crowded_round(SEED, most=4)
