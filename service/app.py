@@ -82,7 +82,7 @@ def build_app(
     if "relay" in roles:
         parts.relay = Relay(
             database_url=database_url,
-            options={"bootstrap_servers": settings.kafka_bootstrap},
+            options=settings.kafka_options(),
             wake=wake,
             prefix=settings.topic_prefix,
             idempotent=settings.kafka_idempotence,
@@ -112,6 +112,7 @@ def _consumer(settings: Settings, parts: Parts, wake: Callable[[], None], number
         load_graphs(settings.graphs_dir),
         reply_topics=settings.reply_topics,
         clock=lambda: datetime.now(UTC),
+        stop_ratio=settings.stop_ratio,
         clients=Clients(settings.master_keys) if signed else None,
         meters=parts.meters,
         pulse=pulse,
@@ -119,7 +120,7 @@ def _consumer(settings: Settings, parts: Parts, wake: Callable[[], None], number
         link_keys=LinkKeys(settings.master_keys),
     )
     return Consumer(
-        bootstrap=settings.kafka_bootstrap,
+        options=settings.kafka_options(),
         pool=parts.pool,
         transaction=transaction,
         topics=CONSUMED_TOPICS,
@@ -160,7 +161,7 @@ def _application(settings: Settings, parts: Parts, company: Crew | Seat, wake: C
 def _hooks(consumer: Consumer, settings: Settings) -> dict[str, Any]:
     async def topics_are_remembered() -> None:
         await refuse_to_forget_too_early(
-            {"bootstrap_servers": settings.kafka_bootstrap},
+            settings.kafka_options(),
             [settings.topic_prefix + topic for topic in CONSUMED_TOPICS],
             settings.inbox_retention,
         )

@@ -2,6 +2,7 @@
 
     ServiceError
     ├── PartitionLost      drop the batch and read the partition's position again: another process owns it
+    ├── Paused             drop the batch; its partitions wait until consumption goes on
     ├── StoreUnavailable   keep the batch, try again with back-off; heartbeats go on
     ├── SettingsError      stop the start with exit code 2
     └── SchemaMismatch     stop the start with exit code 1: `bookstream migrate` is needed
@@ -16,6 +17,10 @@ class ServiceError(Exception):
 
 class PartitionLost(ServiceError):
     """Another process has moved the progress of a partition in this batch; nothing was changed."""
+
+
+class Paused(ServiceError):
+    """Consumption is paused in all processes; nothing was changed."""
 
 
 class StoreUnavailable(ServiceError):

@@ -96,6 +96,7 @@ class Parts:
         if self.consumer is not None:
             consumer = self.consumer.health
             meters.watch(names.CONSUMER_PARTITIONS, lambda: _partitions(consumer))
+            meters.watch(names.PAUSED, lambda: {(): consumer.paused is not None})
         if self.relay is not None:
             relay = self.relay.health
             meters.watch(names.RELAY_OWNER, lambda: {(): relay.owner})
@@ -145,7 +146,9 @@ class Parts:
 def _not_consuming(health: ConsumerHealth) -> Iterator[str]:
     if not health.started:
         yield "the consumer does not run yet"
-    if health.unplaced:
+    if health.paused is not None:
+        yield health.paused
+    elif health.unplaced:
         yield f"the positions of {len(health.unplaced)} partitions are not known yet"
     yield from health.stopped.values()
     if health.last_error is not None:

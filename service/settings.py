@@ -12,6 +12,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from service.errors import SettingsError
+from service.kafka_security import EXAMPLES as SECURITY_EXAMPLES
+from service.kafka_security import KafkaSecurity
 
 CONFIG_VARIABLE: Final = "BOOKSTREAM_CONFIG"
 _KEY_BYTES: Final = 32
@@ -28,12 +30,14 @@ EXAMPLES: Final = {
     "http_address": "127.0.0.1:8080",
     "graphs_dir": "./graphs",
     "reply_topics": '["command-results"]',
+    "stop_ratio": "0.5",
     "inbox_retention_days": "14",
     "log_level": "INFO",
+    **SECURITY_EXAMPLES,
 }
 
 
-class Settings(BaseSettings):
+class Settings(KafkaSecurity):
     """Everything that can be set; read once at the start and handed on as plain values."""
 
     model_config = SettingsConfigDict(env_prefix="BOOKSTREAM_", extra="ignore", frozen=True)
@@ -51,6 +55,7 @@ class Settings(BaseSettings):
     graphs_dir: Path | None = None
     reply_topics: frozenset[str] = frozenset({"command-results"})
     kafka_idempotence: bool = True
+    stop_ratio: float = Field(default=0.5, ge=0, le=1)
     inbox_retention_days: int = Field(default=14, ge=1, le=3650)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
@@ -94,6 +99,10 @@ class Settings(BaseSettings):
         """The keys that wrap what secrets in the database are sealed with; the first is for new ones."""
         return _keys(self.encryption_keys)
 
+    def kafka_options(self) -> dict[str, Any]:
+        """What every client of Kafka is given: where the cluster is, and how it is reached. Raises SettingsError."""
+        return {"bootstrap_servers": self.kafka_bootstrap, **self.kafka_security_options()}
+
     @property
     def inbox_retention(self) -> timedelta:
         """How long a command is remembered."""
@@ -126,11 +135,14 @@ def load_settings(**overrides: Any) -> Settings:
     if path and not Path(path).is_file():
         raise SettingsError(f"{CONFIG_VARIABLE}: there is no file {path}")
     try:
-        return Settings(**overrides)
+        settings = Settings(**overrides)
     except ValidationError as error:
         raise SettingsError("\n".join(_explain(item) for item in error.errors(include_url=False))) from error
     except (ValueError, OSError) as error:
         raise SettingsError(f"the settings can't be read: {error}") from error
+    if contradictions := settings.kafka_contradictions():
+        raise SettingsError("\n".join(contradictions))
+    return settings
 
 
 def _explain(problem: Any) -> str:

@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 _FORM: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+_USUAL: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[0-3]")
 _NO_TRACE: Final = "0" * 32
 _NO_SPAN: Final = "0" * 16
 _SAMPLED: Final = 0x01
@@ -12,6 +13,8 @@ _RANDOM: Final = 0x02
 
 def usable_traceparent(text: str) -> str | None:
     """Gives a `traceparent` as version 00 writes it; None where W3C has receivers ignore it."""
+    if _USUAL.fullmatch(text) is not None:
+        return text
     found = _FORM.fullmatch(text)
     if found is None:
         return None

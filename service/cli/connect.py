@@ -1,9 +1,9 @@
 """Where Kafka is: the options that commands share, and what is said when it does not answer."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import click
@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from service.consume.ready import missing_topics
 from service.errors import SettingsError
+from service.kafka_security import complaints
 from service.settings import load_settings
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -23,11 +24,12 @@ class Target:
 
     bootstrap: str
     prefix: str
+    security: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def options(self) -> dict[str, str]:
+    def options(self) -> dict[str, Any]:
         """What every client of the cluster is given."""
-        return {"bootstrap_servers": self.bootstrap}
+        return {"bootstrap_servers": self.bootstrap, **self.security}
 
 
 def kafka_options(command: Decorated) -> Decorated:
@@ -44,9 +46,10 @@ def find_target(bootstrap: str | None, prefix: str | None) -> Target:
     given = {"kafka_bootstrap": bootstrap, "topic_prefix": prefix}
     try:
         settings = load_settings(**{name: value for name, value in given.items() if value is not None})
+        security = settings.kafka_security_options()
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
-    return Target(settings.kafka_bootstrap, settings.topic_prefix)
+    return Target(settings.kafka_bootstrap, settings.topic_prefix, security)
 
 
 async def require_topics(target: Target, topics: Sequence[str]) -> None:
@@ -54,10 +57,12 @@ async def require_topics(target: Target, topics: Sequence[str]) -> None:
     # Without a handler of its own the library's every attempt to connect would be a line on the screen.
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     try:
-        missing = await missing_topics(target.options, [target.prefix + name for name in topics])
+        with complaints() as said:
+            missing = await missing_topics(target.options, [target.prefix + name for name in topics])
     except (KafkaError, OSError, TimeoutError) as error:
         raise click.ClickException(
-            f"Kafka at {target.bootstrap} does not answer; set --bootstrap or BOOKSTREAM_KAFKA_BOOTSTRAP ({error})"
+            f"Kafka at {target.bootstrap} does not answer; set --bootstrap or BOOKSTREAM_KAFKA_BOOTSTRAP, and "
+            f"BOOKSTREAM_KAFKA_SECURITY_* ({[*said, error][0]})"
         ) from error
     if missing:
         raise click.ClickException(

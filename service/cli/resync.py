@@ -12,7 +12,6 @@ from service.cli.moment import moment
 from service.cli.progress import Progress
 from service.errors import ServiceError
 from service.graphs.loader import load_graphs
-from service.handle.batch import CURRENT_EPOCH
 from service.resync.bookmark import Bookmark, Selection, begin, unfinished
 from service.resync.resync import MOST_WAITING, Resync, Tell
 from service.settings import Settings, load_settings
@@ -82,7 +81,7 @@ async def _resync(settings: Settings, selection: Selection | None, rate: float |
         bookmark = await unfinished(connection) if selection is None else await begin(connection, selection)
         if bookmark is None:
             raise ServiceError("no resync was interrupted; leave --resume out to begin one")
-        await Resync(connection, graphs, bookmark, epoch=CURRENT_EPOCH, rate=rate, tell=_telling(progress)).run()
+        await Resync(connection, graphs, bookmark, rate=rate, tell=_telling(progress)).run()
         return bookmark
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from pathlib import Path
 from typing import TextIO
 
 import click
@@ -11,12 +12,15 @@ from service.cli.connect import Target, find_target, kafka_options, producing, r
 from service.cli.follow import Follower
 from service.cli.lines import DEFAULT_SOURCE, TOPICS
 from service.cli.session import Options, Session, Tally
+from service.cli.signer import find_signer
 
 
 @click.command("send")
 @kafka_options
 @click.argument("file", type=click.File("r", encoding="utf-8", errors="surrogateescape"))
 @click.option("--source", default=DEFAULT_SOURCE, show_default=True, help="ce_source of lines that name none.")
+@click.option("--client", "client_id", metavar="ID", help="Sign as this client, with BOOKSTREAM_CLIENT_SECRET.")
+@click.option("--secret-file", type=click.Path(path_type=Path), help="Where the client's secret is instead.")
 @click.option("--no-wait", is_flag=True, help="Do not wait for answers.")
 @click.option(
     "--timeout",
@@ -33,6 +37,8 @@ def send(
     prefix: str | None,
     file: TextIO,
     source: str,
+    client_id: str | None,
+    secret_file: Path | None,
     no_wait: bool,
     timeout: float,
     strict: bool,
@@ -58,9 +64,10 @@ def send(
       bookstream send commands.jsonl
       echo '{"type": "state-action", "data": {"account_id": "acc-1",
         "booking_id": "b-1001", "action": "cancel"}}' | bookstream send -
+      bookstream send commands.jsonl --client c-7 --secret-file secret
     """  # noqa: D301 (click reads the escape)
     target = find_target(bootstrap, prefix)
-    options = Options(source, not no_wait, timeout, as_lines_of_json)
+    options = Options(source, not no_wait, timeout, as_lines_of_json, find_signer(client_id, secret_file))
     try:
         tally = asyncio.run(_send(target, file, options))
     except KafkaError as error:

@@ -18,6 +18,7 @@ from service.cli.connect import Target
 from service.cli.follow import Follower
 from service.cli.lines import LineError, Outgoing, Remark, read_line
 from service.cli.render import printable, says
+from service.cli.signer import Signer
 
 POLL_SECONDS: Final = 0.25
 PROGRESS_SECONDS: Final = 5.0
@@ -38,6 +39,7 @@ class Options:
     wait: bool
     timeout: float
     as_lines_of_json: bool
+    signer: Signer | None = None
 
 
 @dataclass(slots=True)
@@ -78,6 +80,8 @@ class Session:
                 continue
             try:
                 line = read_line(text, number, source=self._options.source, reply=self._options.wait)
+                if self._options.signer is not None and isinstance(line, Outgoing):
+                    line = self._options.signer(line)
             except LineError as error:
                 self.tally.bad_lines += 1
                 click.echo(f"line {number}: not sent: {printable(str(error))}", err=True)

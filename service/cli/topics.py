@@ -42,6 +42,6 @@ def _tell(created: Sequence[str], differences: Sequence[Difference]) -> None:
 
 async def _settle(settings: Settings, *, check: bool) -> tuple[list[str], list[Difference]]:
     plan = wanted(prefix=settings.topic_prefix, partitions=settings.partitions, replication=settings.replication)
-    async with Topics({"bootstrap_servers": settings.kafka_bootstrap}) as admin:
+    async with Topics(settings.kafka_options()) as admin:
         created = [] if check else await admin.create_missing(plan)
         return created, await admin.compare(plan)

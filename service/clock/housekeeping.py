@@ -23,6 +23,14 @@ DELETE FROM inbox WHERE ctid = ANY (ARRAY(
 ))
 """  # noqa: S608  a number
 FORGET_RESYNCS: Final = "DELETE FROM resync WHERE coalesce(finished_at, started_at) < now() - $1::interval"
+# By when they were counted last, not by the period that they are of: a backlog may be of any time.
+FORGET_USAGE: Final = """
+DELETE FROM client_usage WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM client_usage
+    WHERE counted_at < now() - CASE WHEN span < 3600 THEN interval '1 hour' ELSE interval '2 days' END
+    LIMIT 10000 FOR UPDATE SKIP LOCKED
+))
+"""
 # The planner's own estimate, -1 before it has one: counting would read the whole table.
 ROWS: Final = "SELECT greatest(0, reltuples)::float8 FROM pg_class WHERE oid = 'inbox'::regclass"
 OLDEST: Final = "SELECT coalesce(extract(epoch FROM now() - min(decided_at)), 0)::float8 FROM inbox"
@@ -30,7 +38,7 @@ OLDEST: Final = "SELECT coalesce(extract(epoch FROM now() - min(decided_at)), 0)
 
 @dataclass(slots=True)
 class Housekeeper:
-    """Forgets commands that were decided longer ago than `retention`, and bookmarks of old resyncs.
+    """Forgets commands that were decided longer ago than `retention`, bookmarks of old resyncs, and old usage.
 
     Works on the connection that it is given, between other work: no step takes long.
     """
@@ -48,6 +56,7 @@ class Housekeeper:
         forgotten = int(status.rpartition(" ")[2])
         if forgotten < MOST_AT_ONCE:
             await connection.execute(FORGET_RESYNCS, RESYNCS_KEPT)
+            await connection.execute(FORGET_USAGE)
         self._next = now + (BUSY_SECONDS if forgotten == MOST_AT_ONCE else IDLE_SECONDS)
         self.meters.add(INBOX_FORGOTTEN, forgotten)
         return forgotten

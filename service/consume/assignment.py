@@ -27,7 +27,8 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
     """Positions of the assigned partitions, kept in memory while PostgreSQL's `progress` is the truth.
 
     A partition without a position is paused and nothing of it is handled, until a background task has read its
-    progress and sought to it. `lock` is held while a batch is handled and while partitions are given up.
+    progress and sought to it. `lock` is held while a batch is handled and while partitions are given up. On hold, no
+    partition has a position, and none is read.
     """
 
     def __init__(
@@ -53,6 +54,8 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         self._unplaced: set[TopicPartition] = set()
         self._work = asyncio.Event()
         self._placed = asyncio.Event()
+        self._proceed = asyncio.Event()
+        self._proceed.set()
         self._placing: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -83,6 +86,8 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         self._unplaced = set(assigned)
         self._placed.clear()
         self._placing = asyncio.create_task(self._place_for_ever(consumer), name="positions")
+        if not self._proceed.is_set():
+            return
         try:
             async with asyncio.timeout(_PLACING_IN_CALLBACK):
                 await self._placed.wait()
@@ -119,6 +124,21 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         consumer.pause(*[each for each in ours if each in consumer.assignment()])
         self._unplaced.update(ours)
         self._work.set()
+
+    def hold(self, why: str) -> None:
+        """Handle nothing more of any partition until it may go on; a batch that runs ends, heartbeats go on."""
+        self._health.paused = why
+        if self._proceed.is_set():
+            self._proceed.clear()
+            self._health.resting = dict(self._positions)
+            self.forget(list(self._positions))
+
+    def proceed(self) -> None:
+        """Go on where progress says."""
+        self._health.paused = None
+        if not self._proceed.is_set():
+            self._proceed.set()
+            self._work.set()
 
     async def admit(
         self, partition: TopicPartition, run: Sequence[ConsumerRecord[bytes | None, bytes | None]]
@@ -162,6 +182,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         # What kept these partitions waiting is their next owner's affair.
         self._health.last_error = None
         self._health.handled_until.clear()
+        self._health.resting.clear()
 
     async def _stop_placing(self) -> None:
         if self._placing is not None:
@@ -172,6 +193,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _place_for_ever(self, consumer: AIOKafkaConsumer) -> None:
         backoff = Backoff()
         while True:
+            await self._proceed.wait()
             try:
                 await self._place(consumer, self._unplaced | self._stopped.keys())
             except _UNAVAILABLE as error:
@@ -202,12 +224,15 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         if not partitions:
             return
         places = await read_places(self._pool, consumer, list(partitions), self._prefix, _PLACING)
+        if not self._proceed.is_set():
+            return
+        self._health.resting.clear()
         for partition, place in places.items():
             if partition in consumer.assignment():
                 self._go_on(consumer, partition, place)
 
     def _go_on(self, consumer: AIOKafkaConsumer, partition: TopicPartition, place: Place) -> None:
-        problem = place.problem(partition)
+        problem = place.problem
         self._unplaced.discard(partition)
         if problem is not None:
             if self._stopped.get(partition) != problem:

@@ -14,7 +14,7 @@ from service.backoff import Backoff
 from service.consume.assignment import Assignment
 from service.consume.health import ConsumerHealth
 from service.consume.misplaced import Misplaced
-from service.errors import PartitionLost, StoreUnavailable
+from service.errors import PartitionLost, Paused, StoreUnavailable
 from service.record import Record, Span
 from service.telemetry.told import told
 
@@ -27,7 +27,7 @@ class Transaction(Protocol):
     """Applies a batch and moves its progress, all or nothing.
 
     Raises `PartitionLost` when some span's progress is not at `expected`, `StoreUnavailable` when it should be tried
-    again later; nothing is changed in either case.
+    again later, `Paused` while nothing is to be consumed; nothing is changed in any of these cases.
     """
 
     async def __call__(self, records: Sequence[Record], spans: Sequence[Span]) -> None:
@@ -129,6 +129,11 @@ class BatchHandler:
                 log.warning("another process moved a partition of this batch, reading its progress again: %s", error)
                 self._assignment.forget(batch.partitions)
                 await self._pause(self._lost.next())
+                return False
+            except Paused as error:
+                log.warning("%s", error)
+                self._health.last_error = None
+                self._assignment.hold(str(error))
                 return False
             except StoreUnavailable as error:
                 self._health.last_error = f"PostgreSQL is unavailable: {error}"

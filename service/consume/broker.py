@@ -1,7 +1,7 @@
 """The FastStream broker: one batch subscriber, without FastStream's own parsing and acknowledging."""
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
@@ -10,7 +10,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 from faststream.kafka.subscriber.usecase import BatchSubscriber
-from faststream.security import BaseSecurity
+from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 # Together 30 s: our own wait for the running batch, then FastStream's, which cancels what still runs.
 DRAIN_SECONDS = 25.0
@@ -21,14 +21,14 @@ STATIC_SESSION_TIMEOUT_MS = 30_000
 HEARTBEAT_MS = 2_000
 REBALANCE_TIMEOUT_MS = 30_000
 _DAY_MS = 86_400_000
+_SASL = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
 
 Handle = Callable[[Sequence["ConsumerRecord[bytes | None, bytes | None]"]], Awaitable[None]]
 
 
 def build_broker(
     *,
-    bootstrap: str,
-    security: BaseSecurity | None,
+    options: Mapping[str, Any],
     topics: Sequence[str],
     group_id: str,
     group_instance_id: str | None = None,
@@ -40,7 +40,7 @@ def build_broker(
 
     `handle` must not raise: FastStream swallows exceptions of handlers and goes on behind the batch.
     """
-    broker = _make_broker(bootstrap, security)
+    broker = _make_broker(options)
     subscriber = broker.subscriber(
         *topics,
         group_id=group_id,
@@ -74,11 +74,11 @@ def build_broker(
     return broker, lambda: _consumer_of(subscriber)
 
 
-def _make_broker(bootstrap: str, security: BaseSecurity | None) -> KafkaBroker:
+def _make_broker(options: Mapping[str, Any]) -> KafkaBroker:
     return KafkaBroker(
         # FastStream would take a text for one address, commas and all.
-        [address.strip() for address in bootstrap.split(",")],
-        security=security,
+        [address.strip() for address in options["bootstrap_servers"].split(",")],
+        security=_security(options),
         client_id="bookstream",
         consumer_only=True,
         allow_auto_create_topics=False,
@@ -87,6 +87,16 @@ def _make_broker(bootstrap: str, security: BaseSecurity | None) -> KafkaBroker:
         logger=logging.getLogger("service.consume.faststream"),
         log_level=logging.DEBUG,
     )
+
+
+def _security(options: Mapping[str, Any]) -> BaseSecurity:
+    """What FastStream makes the same options of."""
+    protocol = options.get("security_protocol", "PLAINTEXT")
+    encrypted, context = protocol.endswith("SSL"), options.get("ssl_context")
+    if not protocol.startswith("SASL"):
+        return BaseSecurity(context, encrypted)
+    kind = _SASL[options["sasl_mechanism"]]
+    return kind(options["sasl_plain_username"], options["sasl_plain_password"], context, encrypted)
 
 
 def _consumer_of(subscriber: BatchSubscriber) -> AIOKafkaConsumer | None:

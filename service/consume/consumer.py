@@ -9,8 +9,6 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
-from faststream.kafka.security import parse_security
-from faststream.security import BaseSecurity
 
 from service.consume import header_names
 from service.consume.append_time import require_append_time
@@ -21,6 +19,7 @@ from service.consume.health import ConsumerHealth
 from service.consume.kafka_commit import Commits
 from service.consume.lag import LagProbe
 from service.consume.misplaced import Misplaced
+from service.consume.pause_watch import PauseWatch
 from service.consume.quiet import quieten
 from service.consume.ready import wait_for_kafka
 from service.telemetry.lookout import Lookout
@@ -41,27 +40,29 @@ class Consumer:
     def __init__(
         self,
         *,
-        bootstrap: str,
+        options: Mapping[str, Any],
         pool: "asyncpg.Pool[asyncpg.Record]",
         transaction: Transaction,
         topics: Sequence[str],
         group_id: str,
         group_instance_id: str | None = None,
         prefix: str = "",
-        security: BaseSecurity | None = None,
         wake: Callable[[], None] = lambda: None,
         max_records: int = 1_000,
         append_time: bool = False,
         meters: Meters | None = None,
         pulse: Pulse | None = None,
     ) -> None:
-        """With `append_time` topics have to bear the broker's; `pulse` is the transaction's, where it has one."""
+        """`options` are every Kafka client's. With `append_time` topics have to bear the broker's.
+
+        `pulse` is the transaction's, where it has one.
+        """
         self.health = ConsumerHealth(pulse=pulse or Pulse())
         meters = meters or Meters()
         meters.expect(MISPLACED, ((topic,) for topic in topics))
         self._append_time = append_time
         self._topics = [prefix + topic for topic in topics]
-        self._options: Mapping[str, Any] = {"bootstrap_servers": bootstrap, **parse_security(security)}
+        self._options = options
         self._commits = Commits(self._find)
         self._assignment = Assignment(
             pool=pool,
@@ -71,11 +72,11 @@ class Consumer:
             health=self.health,
             drain_seconds=_DRAIN_ON_REVOKE,
         )
+        self._pauses = PauseWatch(pool, self._assignment, self.health)
         self.broker: KafkaBroker
         self._consumer: Callable[[], AIOKafkaConsumer | None]
         self.broker, self._consumer = build_broker(
-            bootstrap=bootstrap,
-            security=security,
+            options=options,
             topics=self._topics,
             group_id=group_id,
             group_instance_id=group_instance_id,
@@ -116,7 +117,8 @@ class Consumer:
 
     async def started(self) -> None:
         """After the broker has started: look after commits and the poll loop."""
-        self._tasks = [asyncio.create_task(self._commits.run()), asyncio.create_task(self._watch())]
+        loops = (self._commits.run(), self._watch(), self._pauses.run())
+        self._tasks = [asyncio.create_task(loop) for loop in loops]
         self.health.started = True
 
     async def drain(self) -> None:

@@ -13,13 +13,16 @@ class ConsumerHealth:
     """Facts that liveness and readiness are judged by; written by the consumer alone. Ages are in seconds.
 
     `pulse` beats at every step of a batch, and at every try while one waits; `handled_until` is the append time, in
-    seconds since 1970, of the last record handled of a partition.
+    seconds since 1970, of the last record handled of a partition. While consumption is paused, `paused` says so, and
+    `resting` is where the partitions stood when that was noticed.
     """
 
     started: bool = False
     assigned: frozenset[TopicPartition] = frozenset()
     positions: dict[TopicPartition, int] = field(default_factory=dict)
     stopped: dict[TopicPartition, str] = field(default_factory=dict)
+    paused: str | None = None
+    resting: dict[TopicPartition, int] = field(default_factory=dict)
     last_error: str | None = None
     batches: int = 0
     records: int = 0
@@ -62,4 +65,4 @@ class ConsumerHealth:
     @property
     def ready(self) -> bool:
         """Whether the consumer runs and every assigned partition moves."""
-        return self.started and not self.stopped and not self.unplaced
+        return self.started and not self.stopped and not self.unplaced and self.paused is None

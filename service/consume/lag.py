@@ -105,7 +105,7 @@ class LagProbe:
         seconds: dict[tuple[str, ...], float] = {}
         self._waiting = {one: self._waiting.get(one, Waiting()) for one in self._health.assigned}
         for partition, end in ends.items():
-            position = self._health.positions.get(partition)
+            position = self._health.positions.get(partition, self._health.resting.get(partition))
             if position is None or partition not in self._waiting:
                 continue
             labels = (partition.topic.removeprefix(self._prefix), str(partition.partition))

@@ -58,9 +58,10 @@ def aggregate_named(command_type: str, data: Mapping[str, Any]) -> tuple[Kind, s
 def usable_id(value: Any) -> str | None:
     """Gives an id as it is kept, or None for what can't be one."""
     try:
-        return _ID.validate_python(value)
+        usable: str = _ID.validator.validate_python(value)
     except ValidationError:
         return None
+    return usable
 
 
 def read_body(command_type: str, data: Mapping[str, Any]) -> WireCommand | Refused:

@@ -21,6 +21,7 @@ MAX_ATTRIBUTE = 500
 TRACE_CONTEXT = frozenset({names.TRACEPARENT, "tracestate"})
 REQUIRED = ("id", "source", "type")
 STRUCTURED = "application/cloudevents+json"
+PLAIN = (None, "application/json")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -35,7 +36,7 @@ def open_envelope(record: Record, headers: Headers, reply_topics: frozenset[str]
     """Opens an envelope; without id, source or type, or without JSON in it, the record is no command."""
     value = record.value or b""
     content_type = headers.values.get("content-type")
-    structured = content_type is not None and content_type.partition(";")[0].strip().lower() == STRUCTURED
+    structured = content_type not in PLAIN and content_type.partition(";")[0].strip().lower() == STRUCTURED
     try:
         content = parse_json(value)
     except NotJson as error:
@@ -74,7 +75,8 @@ def _structured_data(content: dict[str, Any]) -> Any:
 
 def _missing(attributes: dict[str, Any]) -> str | None:
     for name in REQUIRED:
-        if not _is_given(attributes.get(name)):
+        value = attributes.get(name)
+        if not (value and type(value) is str and value.isascii()) and not _is_given(value):
             return name
     return None
 
@@ -95,14 +97,15 @@ def _envelope(
             faults.append(Fault("", f"ce_{shown(name, MAX_NAME)}: {detail}"))
     if attributes.get("specversion") != "1.0":
         faults.append(Fault("", "ce_specversion: expected 1.0"))
-    if not _is_json(attributes.get("datacontenttype")):
+    if (content_type := attributes.get("datacontenttype")) not in PLAIN and not _is_json(content_type):
         faults.append(Fault("", "content-type: expected application/json"))
-    reply_to = _text(attributes, "replyto")
+    reply_to = _text(attributes, "replyto") if "replyto" in attributes else None
     if reply_to is not None and reply_to not in reply_topics:
         faults.append(Fault("", f"ce_replyto: expected one of {', '.join(sorted(reply_topics))}"))
         reply_to = None
-    _time(attributes, "time", faults)
-    expires_at = _time(attributes, "expirytime", faults)
+    if "time" in attributes:
+        _time(attributes, "time", faults)
+    expires_at = _time(attributes, "expirytime", faults) if "expirytime" in attributes else None
     traceparent = headers.values.get(names.TRACEPARENT)
     if traceparent is None and structured:
         traceparent = _text(attributes, names.TRACEPARENT)
@@ -111,7 +114,7 @@ def _envelope(
         shown(attributes["id"], MAX_ATTRIBUTE),
         shown(attributes["source"], MAX_ATTRIBUTE),
         attributes["type"],
-        _text(attributes, "correlationid"),
+        _text(attributes, "correlationid") if "correlationid" in attributes else None,
         reply_to,
         expires_at,
         None if traceparent is None else usable_traceparent(traceparent),
@@ -148,7 +151,5 @@ def _time(attributes: dict[str, Any], name: str, faults: list[Fault]) -> datetim
 
 
 def _is_json(content_type: Any) -> bool:
-    if content_type is None or content_type == "application/json":
-        return True
     media_type = str(content_type).partition(";")[0].strip().lower()
     return media_type == "application/json" or media_type.endswith("+json")

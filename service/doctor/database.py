@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from service.doctor.finding import Finding, ok, problem
+from service.doctor.finding import Finding, ok, problem, warning
 from service.domain.graph import Graph
 from service.errors import SchemaMismatch
 from service.store.graph_revision import settle_graphs
 from service.store.migrate import check as missing_migrations
+from service.store.pause import current_pause
 
 _ALL: Final = ("SELECT", "INSERT", "UPDATE", "DELETE")
 NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
@@ -23,9 +24,12 @@ NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "timer": _ALL,
     "outbox": ("SELECT", "INSERT", "DELETE"),
     "link_key": ("SELECT", "INSERT"),
+    "pause": ("SELECT", "INSERT", "UPDATE"),
+    "epoch": ("SELECT", "INSERT"),
     "resync": _ALL,
     "client": ("SELECT",),
     "client_secret": ("SELECT",),
+    "client_revision": ("SELECT",),
     "client_usage": _ALL,
     "sealing_key": ("SELECT", "INSERT"),
     "schema_migration": ("SELECT",),
@@ -60,7 +64,7 @@ async def examine_database(connection: Any, url: str, graphs: Mapping[str, Graph
     findings, migrated = await _schema(url)
     findings += await _extension(connection, migrated=migrated)
     if migrated:
-        findings += granted + await _vacuum(connection) + await _zones(connection)
+        findings += granted + await _paused(connection) + await _vacuum(connection) + await _zones(connection)
         findings += await _graphs(url, graphs)
     return findings
 
@@ -100,6 +104,13 @@ async def _grants(connection: Any) -> list[Finding]:
         tables.setdefault(name, []).append(privilege)
     grants = [f'GRANT {", ".join(sorted(given))} ON {name} TO "{user}";' for name, given in sorted(tables.items())]
     return [problem("database.grants", f"user {user} lacks rights on {', '.join(sorted(tables))}", " ".join(grants))]
+
+
+async def _paused(connection: Any) -> list[Finding]:
+    pause = await current_pause(connection)
+    if pause is not None:
+        return [warning("consumption", str(pause), "bookstream resume, once its reason is gone")]
+    return [ok("consumption", "consumption is not paused")]
 
 
 async def _vacuum(connection: Any) -> list[Finding]:

@@ -8,6 +8,7 @@ import asyncpg
 
 from service.doctor.database import examine_database
 from service.doctor.finding import Clock, Finding, Severity, ok, problem, warning
+from service.doctor.transport import postgres_transport
 from service.domain.graph import Graph
 from service.errors import ServiceError
 
@@ -74,6 +75,7 @@ async def examine_postgres(url: str, graphs: Mapping[str, Graph] | None, clock: 
         return [problem("postgres", f"PostgreSQL does not let us in: {str(error) or type(error).__name__}", remedy)]
     findings: list[Finding] = []
     try:
+        findings.append(await postgres_transport(connection, url))
         for check in (_version, _settings, _connections, lambda one: _skew(one, clock)):
             findings += await guarded("postgres", check, connection)
         findings += await guarded("database", lambda one: examine_database(one, url, graphs), connection)

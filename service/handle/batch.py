@@ -13,12 +13,13 @@ from service.decode.record import decode
 from service.decode.replay import as_at_first
 from service.domain.graph import Graph
 from service.domain.instants import instant_text
-from service.errors import PartitionLost, StoreUnavailable
+from service.errors import PartitionLost, Paused, StoreUnavailable
 from service.handle.answer import Answers
 from service.handle.attempt import Attempt
 from service.handle.decided import Decided
 from service.handle.limits import admit
 from service.handle.progress import move_progress
+from service.handle.stop import WHO, Outcomes, broken_ones
 from service.handle.strangers import Strangers, is_stranger
 from service.handle.tally import Tally, expect, tell
 from service.handle.traced import spans_of
@@ -27,6 +28,7 @@ from service.outbox.append import append
 from service.outbox.dead_letter import dead_letter_row
 from service.received import DeadLetter, Received
 from service.record import Record, Span
+from service.store.pause import begin_pause
 from service.store.pool import OUTAGE_ERRORS, RACE_ERRORS
 from service.telemetry.meters import Meters
 from service.telemetry.names import BATCH_RETRIES, UNANSWERED
@@ -37,10 +39,11 @@ from service.trust.clients import Clients, NotKnownYet
 log = logging.getLogger(__name__)
 
 RACES: Final = 5
+# Of refusals, which have none.
+NO_EPOCH: Final = 0
 # For so many batches after a repeat the inbox is asked before anything is decided.
 WARY_BATCHES: Final = 100
 LONGEST_TURN: Final = 0.05
-CURRENT_EPOCH: Final = 0
 
 
 class BatchTransaction:
@@ -53,6 +56,7 @@ class BatchTransaction:
         *,
         reply_topics: frozenset[str],
         clock: Callable[[], datetime],
+        stop_ratio: float = 1,
         clients: Clients | None = None,
         meters: Meters | None = None,
         pulse: Pulse | None = None,
@@ -61,15 +65,17 @@ class BatchTransaction:
     ) -> None:
         """With `clients` commands have to be signed.
 
-        `meters` count what is committed, `traces` tell of it; `pulse` beats at each step; `link_keys` sign links.
+        More than the share `stop_ratio` of commands that break a rule of ours pauses consumption; 1 is never. `meters`
+        count what is committed, `traces` tell of it; `pulse` beats at each step; `link_keys` sign links.
         """
         self._pool = pool
         self._graphs = graphs
         self._reply_topics = reply_topics
         self._clock = clock
+        self._outcomes = Outcomes(stop_ratio)
         self._clients = clients
         self._link_keys = link_keys or LinkKeys()
-        self._answers = Answers(graphs, CURRENT_EPOCH, self._link_keys)
+        self._answers = Answers(graphs, NO_EPOCH, self._link_keys)
         self._strangers = Strangers(self._answers)
         self._meters = meters or Meters()
         self._pulse = pulse or Pulse()
@@ -78,7 +84,7 @@ class BatchTransaction:
         expect(self._meters)
 
     async def __call__(self, records: Sequence[Record], spans: Sequence[Span]) -> None:
-        """Applies a batch whole or not at all; raises PartitionLost or StoreUnavailable."""
+        """Applies a batch whole or not at all; raises PartitionLost, Paused or StoreUnavailable."""
         await self._ask(self._link_keys.refresh)
         # 1. command -> decode -> authenticate
         decoding = Tally(self._pulse)
@@ -100,6 +106,8 @@ class BatchTransaction:
             except OUTAGE_ERRORS as error:
                 self._retried("unavailable")
                 raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
+            except Paused:
+                raise
             except Exception as error:
                 self._retried("partition_lost" if isinstance(error, PartitionLost) else "failed")
                 raise
@@ -181,8 +189,8 @@ class BatchTransaction:
         decided: list[Decided] = []
         refused = self._strangers.refuse(strangers, now)
         async with self._pool.acquire() as connection, connection.transaction():
-            # 2. progress: a process that lost its partition ends here
-            await move_progress(connection, spans)
+            # 2. progress: a process that lost its partition ends here, and while consumption is paused every one
+            moved = await move_progress(connection, spans)
             tally.lap("progress")
             # 3. limits of clients
             admission = await admit(connection, commands)
@@ -190,12 +198,19 @@ class BatchTransaction:
             tally.lap("limits")
             # 4. [dedupe -> load -> decide -> save where version = expected -> outbox]
             if admission.admitted:
-                attempt = Attempt(connection, self._graphs, self._answers, now, tally, wary=self._wary > 0)
+                answers = Answers(self._graphs, moved.epoch, self._link_keys)
+                attempt = Attempt(connection, self._graphs, answers, now, tally, wary=self._wary > 0)
                 decided = await attempt.apply(admission.admitted)
                 self._wary = WARY_BATCHES if attempt.wary else max(0, self._wary - 1)
             # 5. what is no command, or nobody's, or too much -> outbox
             rows = [dead_letter_row(letter, instant_text(now)) for letter in letters]
             await append(connection, [*rows, *(row for each in (*over, *refused) for row in each.rows)])
             tally.lap("outbox")
+            # 6. too many that broke a rule of ours -> a pause, in all processes
+            broken = broken_ones(decided, letters)
+            if reason := self._outcomes.too_many(moved.pause_id, broken):
+                log.error("consumption is paused: %s", reason)
+                await begin_pause(connection, reason, WHO)
         tally.lap("commit")
+        self._outcomes.committed(moved.pause_id, broken)
         return [*decided, *over], refused

@@ -147,11 +147,12 @@ class Producer:
 
     def _make(self) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(
+            client_id="bookstream-relay",
             acks="all",
             enable_idempotence=self._idempotent,
             max_batch_size=MAX_BATCH_BYTES,
             max_request_size=MAX_BATCH_BYTES,
-            **{"client_id": "bookstream-relay", **self._options},
+            **self._options,
         )
         # The library has no other place that every attempt passes at the last moment.
         producer.client.send = self._fenced(producer.client.send)

@@ -20,6 +20,7 @@ from service.outbox.row import Row
 from service.outbox.snapshot import Standing, snapshot_row
 from service.resync.bookmark import MATCHES, Bookmark, Place, claim, finish, move
 from service.resync.unsent import NOTHING, Unsent, newest
+from service.store.epoch import share_epoch
 from service.store.pool import RACE_ERRORS, Connection
 
 log = logging.getLogger(__name__)
@@ -60,14 +61,12 @@ class Resync:
         graphs: Mapping[str, Graph],
         bookmark: Bookmark,
         *,
-        epoch: int,
         rate: float | None = None,
         tell: Tell = lambda *_: None,
     ) -> None:
         self._connection = connection
         self._graphs = graphs
         self._bookmark = bookmark
-        self._epoch = epoch
         self._rate = rate
         self._tell = tell
         self._unsent = Unsent([] if bookmark.rows == NOTHING else [bookmark.rows])
@@ -110,7 +109,7 @@ class Resync:
         connection, bookmark = self._connection, self._bookmark
         async with connection.transaction(isolation="read_committed"):
             await claim(connection, bookmark)
-            rows = await self._rows(connection, places)
+            rows = await self._rows(connection, places, await share_epoch(connection))
             before = await newest(connection)
             await append(connection, rows)
             page = (before, await newest(connection))
@@ -120,13 +119,13 @@ class Resync:
         bookmark.rows, bookmark.after = span, places[-1]
         bookmark.published += len(places)
 
-    async def _rows(self, connection: Connection, places: Sequence[Place]) -> list[Row]:
+    async def _rows(self, connection: Connection, places: Sequence[Place], epoch: int) -> list[Row]:
         found = await connection.fetch(LOCK, *zip(*places, strict=True))
-        return [self._row(Standing(*row)) for row in found]
+        return [self._row(Standing(*row), epoch) for row in found]
 
-    def _row(self, standing: Standing) -> Row:
+    def _row(self, standing: Standing, epoch: int) -> Row:
         try:
-            return snapshot_row(standing, self._graphs, self._epoch, self._bookmark.resync_id)
+            return snapshot_row(standing, self._graphs, epoch, self._bookmark.resync_id)
         except KeyError as error:
             raise ServiceError(
                 f"{standing.kind} {standing.account_id}/{standing.id}: graph or state {error} is not known here; "

@@ -149,6 +149,13 @@ CONSUMER_PARTITIONS: Final = Metric(
     "worker",
     ("state",),
 )
+PAUSED: Final = Metric(
+    "bookstream_paused",
+    "gauge",
+    "1 or 0",
+    "Whether consumption is paused, in all processes: by hand, or because too many commands broke a rule of ours",
+    "worker",
+)
 LAG_RECORDS: Final = Metric(
     "bookstream_consumer_lag_records",
     "gauge",
@@ -294,6 +301,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     REDECIDED,
     COMMAND_LATENCY,
     CONSUMER_PARTITIONS,
+    PAUSED,
     LAG_RECORDS,
     LAG_SECONDS,
     OUTBOX_ROWS,

@@ -12,6 +12,7 @@ from service.graphs.loader import load_graphs
 from service.handle.batch import BatchTransaction
 from service.handle.dedupe import RECALL
 from service.record import Record, Span
+from service.store import arrays
 from tests.benchmarks.workload import Command, Workload
 
 # BEGIN, progress, SAVEPOINT, bookings, locations, update, remember, COMMIT, and what the pool resets when it gets its
@@ -25,6 +26,7 @@ class Batches:
 
     def __init__(self, database_url: str) -> None:
         """Use this database, which has been migrated; enter `pool` before use."""
+        arrays.install()
         self.queries: list[str] = []
         self._offsets: dict[str, int] = {}
         self.pool: asyncpg.Pool[Any] = asyncpg.create_pool(database_url, min_size=1, max_size=1, setup=self._listen)

@@ -149,7 +149,7 @@ async def test_completion_is_set_up(shell: str, words: str) -> None:
     ("typed", "expected"),
     [
         ("bookstream ", list(COMMANDS)),
-        ("bookstream re", ["resync"]),
+        ("bookstream re", ["resume", "restored", "resync"]),
         ("bookstream resync --re", ["--resume"]),
         ("bookstream resync --kind ", ["booking", "visit"]),
         ("bookstream graph insta", ["instant", "instant_payment"]),

@@ -21,10 +21,14 @@ from tests.deploy.rendered import COMPONENT, Object, Rendered, called, pod_label
 
 DATABASE_URL: Final = "BOOKSTREAM_DATABASE_URL"
 VARIABLES: Final = frozenset(f"BOOKSTREAM_{name.upper()}" for name in Settings.model_fields)
+# What a Secret would hold, where users came by password.
+PASSWORDS: Final = frozenset(f"BOOKSTREAM_KAFKA_SECURITY_{name}" for name in ("SASL_PASSWORD", "SSL_KEY_PASSWORD"))
 ENCRYPTION_KEYS: Final = "BOOKSTREAM_ENCRYPTION_KEYS"
-# Secrets hold the first two, and the other has no value that means none.
-NOT_IN_THE_MAP: Final = frozenset({DATABASE_URL, ENCRYPTION_KEYS, "BOOKSTREAM_GRAPHS_DIR"})
+# Secrets hold the others, and the last has no value that means none.
+NOT_IN_THE_MAP: Final = PASSWORDS | {DATABASE_URL, ENCRYPTION_KEYS, "BOOKSTREAM_GRAPHS_DIR"}
 NEEDS_KEYS: Final = frozenset({"worker", "migrate"})
+# PostgreSQL's own, which asyncpg reads by itself.
+OF_POSTGRES: Final = frozenset({"PGSSLMODE", "PGSSLROOTCERT"})
 # OpenTelemetry's own, which its SDK reads by itself.
 OF_TRACES: Final = frozenset(
     name for known in (api, environment_variables) for name in vars(known) if name.startswith("OTEL_")
@@ -65,6 +69,7 @@ def settings(rendered: Rendered) -> list[str]:
         traces.are_wanted(rendered.settings())
     except (ValueError, SettingsError) as error:
         return [*problems, f"the service would not start: {error}"]
+    problems += [f"the service would not start: {each}" for each in values.kafka_contradictions()]
     if values.signing != "required":
         problems.append("whoever reaches Kafka would be believed")
     if values.http_host != "0.0.0.0":  # noqa: S104  probes come from outside the pod
@@ -84,20 +89,35 @@ def environment(rendered: Rendered) -> list[str]:
     for thing in rendered.workloads():
         container = pod_spec(thing)["containers"][0]
         variables = {each["name"]: each for each in container.get("env", ())}
-        problems += [f"{called(thing)}: {name} is no setting" for name in variables if name not in VARIABLES]
+        problems += [
+            f"{called(thing)}: {name} is no setting" for name in variables if name not in VARIABLES | OF_POSTGRES
+        ]
         if (DATABASE_URL in variables) != (role(thing) in NEEDS_POSTGRES):
             problems.append(f"{called(thing)}: {DATABASE_URL} is missing, or not needed")
         if DATABASE_URL in variables:
-            name = rendered.all("Cluster")[0]["metadata"]["name"]
             source = variables[DATABASE_URL].get("valueFrom", {}).get("secretKeyRef", {})
-            if (source.get("name"), source.get("key")) != (f"{name}-app", "uri"):
-                problems.append(f"{called(thing)}: the operator makes Secret {name}-app with key uri")
+            name = _secret_of_database(rendered, thing)
+            if (source.get("name"), source.get("key")) != (name, "uri"):
+                problems.append(f"{called(thing)}: its address of the database is the key uri of Secret {name}")
         source = variables.get(ENCRYPTION_KEYS, {}).get("valueFrom", {}).get("secretKeyRef", {})
         if (source.get("name") == "bookstream-keys") != (role(thing) in NEEDS_KEYS):
             problems.append(f"{called(thing)}: {ENCRYPTION_KEYS} is missing, or not needed")
         if not any("bookstream-settings" in each["configMapRef"]["name"] for each in container.get("envFrom", ())):
             problems.append(f"{called(thing)}: has no settings")
     return problems
+
+
+def _secret_of_database(rendered: Rendered, thing: Object) -> str:
+    """The operator's, of the owner, for who migrates; that of the role that runs the service for the others."""
+    (cluster,) = rendered.all("Cluster")
+    if role(thing) == "migrate":
+        return f"{cluster['metadata']['name']}-app"
+    return str(_role_that_runs(cluster).get("passwordSecret", {}).get("name"))
+
+
+def _role_that_runs(cluster: Object) -> Object:
+    roles: list[Object] = cluster["spec"].get("managed", {}).get("roles", [])
+    return roles[0] if len(roles) == 1 else {}
 
 
 def commands(rendered: Rendered) -> list[str]:
@@ -118,6 +138,10 @@ def commands(rendered: Rendered) -> list[str]:
             for name, value in container.items()
             if name.endswith("Probe") and value["httpGet"]["path"] not in served
         ]
+    for thing in rendered.all("Job"):
+        name = _role_that_runs(rendered.all("Cluster")[0]).get("name")
+        if role(thing) == "migrate" and pod_spec(thing)["containers"][0]["args"][1:] != ["--grant-to", name]:
+            problems.append(f"{called(thing)}: does not let {name} run the service")
     if roles != set(app.ROLES):
         problems.append(f"roles that run are {sorted(roles)}")
     return problems
@@ -217,6 +241,11 @@ def database(rendered: Rendered) -> list[str]:
     problems = []
     for thing in rendered.all("Cluster"):
         spec = thing["spec"]
+        runs = _role_that_runs(thing)
+        if not runs.get("login") or any(runs.get(each) for each in ("superuser", "createdb", "createrole", "inRoles")):
+            problems.append(f"{called(thing)}: who runs the service could change the schema, or not log in")
+        if runs.get("name") == spec["bootstrap"]["initdb"]["owner"]:
+            problems.append(f"{called(thing)}: who runs the service owns the tables")
         if spec["postgresql"].get("synchronous", {}).get("number", 0) >= spec["instances"]:
             problems.append(f"{called(thing)}: waits for more standbys than there are")
         if spec["instances"] > 1 and "synchronous" not in spec["postgresql"]:

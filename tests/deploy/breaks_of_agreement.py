@@ -42,16 +42,22 @@ BREAKS: Final[Mapping[Check, list[tuple[str, Break]]]] = {
         ("OTEL_TRACE_EXPORTER: no such setting", _setting("OTEL_TRACE_EXPORTER", "otlp")),
         ("OTEL_TRACES_EXPORTER: is missing", drop("ConfigMap", "bookstream-settings", "data/OTEL_TRACES_EXPORTER")),
         ("the service would not start", _setting("OTEL_TRACES_EXPORTER", "zipkin")),
+        ("KEY_FILE: is needed with", _setting("BOOKSTREAM_KAFKA_SECURITY_SSL_KEY_FILE", "")),
         ("probes would not reach the service", _setting("BOOKSTREAM_HTTP_ADDRESS", "127.0.0.1:8080")),
         ("the service listens on 8081", _setting("BOOKSTREAM_HTTP_ADDRESS", "0.0.0.0:8081")),
         ("listens on 8080, not on [9090]", put(*WORKER, f"{_CONTAINER}/ports/0/containerPort", 9090)),
     ],
     agreement.environment: [
-        ("BOOKSTREAM_DB_URL is no setting", put(*WORKER, f"{_CONTAINER}/env/0/name", "BOOKSTREAM_DB_URL")),
+        ("BOOKSTREAM_DB_URL is no setting", put(*WORKER, f"{_CONTAINER}/env/2/name", "BOOKSTREAM_DB_URL")),
         ("is missing, or not needed", put(*CLOCK, f"{_CONTAINER}/env", [])),
         ("is missing, or not needed", put("Job", "bookstream-topics-check", f"{_CONTAINER}/env", [_PLAIN])),
-        ("Secret bookstream-postgres-app", put(*WORKER, f"{_CONTAINER}/env/0/valueFrom/secretKeyRef/key", "url")),
-        ("Secret bookstream-postgres-app", put(*WORKER, f"{_CONTAINER}/env/0", _PLAIN)),
+        ("Secret bookstream-run", put(*WORKER, f"{_CONTAINER}/env/2/valueFrom/secretKeyRef/key", "url")),
+        ("Secret bookstream-run", put(*WORKER, f"{_CONTAINER}/env/2", _PLAIN)),
+        (
+            "Secret bookstream-run",
+            put(*CLOCK, f"{_CONTAINER}/env/2/valueFrom/secretKeyRef/name", "bookstream-postgres-app"),
+        ),
+        ("Secret other", put(*CLUSTER, "spec/managed/roles/0/passwordSecret/name", "other")),
         ("Secret other-app", put(*CLUSTER, "metadata/name", "other")),
         ("has no settings", drop(*RELAY, f"{_CONTAINER}/envFrom")),
     ],
@@ -59,6 +65,8 @@ BREAKS: Final[Mapping[Check, list[tuple[str, Break]]]] = {
         ("there is no bookstream consume", put(*WORKER, f"{_CONTAINER}/args", ["consume"])),
         ("runs ['--roles', 'clock']", put(*RELAY, f"{_CONTAINER}/args/2", "clock")),
         ("roles that run are", remove(*CLOCK)),
+        ("does not let bookstream_run run", put("Job", "bookstream-migrate", f"{_CONTAINER}/args", ["migrate"])),
+        ("does not let other run", put(*CLUSTER, "spec/managed/roles/0/name", "other")),
         ("nothing answers /healthz", put(*WORKER, f"{_CONTAINER}/livenessProbe/httpGet/path", "/healthz")),
     ],
     agreement.grace: [
@@ -100,6 +108,9 @@ BREAKS: Final[Mapping[Check, list[tuple[str, Break]]]] = {
     ],
     agreement.database: [
         ("waits for more standbys than there are", put(*CLUSTER, "spec/instances", 1)),
+        ("could change the schema", put(*CLUSTER, "spec/managed/roles/0/superuser", True)),  # noqa: FBT003
+        ("or not log in", drop(*CLUSTER, "spec/managed/roles/0/login")),
+        ("owns the tables", put(*CLUSTER, "spec/managed/roles/0/name", "bookstream")),
         ("a failover may lose", drop(*CLUSTER, "spec/postgresql/synchronous")),
         ("max_connections is less than", put(*CLUSTER, "spec/postgresql/parameters/max_connections", "100")),
     ],
@@ -112,7 +123,7 @@ BREAKS: Final[Mapping[Check, list[tuple[str, Break]]]] = {
     network.ways_out: [
         (
             "Deployment bookstream-worker: has no way to",
-            _policy("bookstream-worker", "spec/egress/1/ports/0/port", 9093),
+            _policy("bookstream-worker", "spec/egress/1/ports/0/port", 9092),
         ),
         (
             "Deployment bookstream-worker: has no way to",

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.deploy import agreement, dashboards, monitoring, network, pod_security, schemas, shape
+from tests.deploy import agreement, dashboards, monitoring, network, pod_security, schemas, shape, transport
 from tests.deploy.rendered import Check
 
 CHECKS: Final[tuple[Check, ...]] = (
@@ -28,6 +28,10 @@ CHECKS: Final[tuple[Check, ...]] = (
     network.ways_out,
     network.ways_into_postgres,
     network.ways_in,
+    transport.certificates,
+    transport.postgres,
+    transport.users,
+    transport.autoscaler,
     monitoring.scraping,
     monitoring.metrics,
     monitoring.alerting,

@@ -6,11 +6,23 @@ from typing import Any
 
 import pytest
 
-from tests.deploy import breaks_of_agreement, breaks_of_monitoring, breaks_of_shape, rendered, schemas
+from tests.deploy import (
+    breaks_of_agreement,
+    breaks_of_monitoring,
+    breaks_of_shape,
+    breaks_of_transport,
+    rendered,
+    schemas,
+)
 from tests.deploy.checks import CHECKS
 from tests.deploy.rendered import Break, Check, Rendered, drop, put
 
-_ALL = {**breaks_of_shape.BREAKS, **breaks_of_agreement.BREAKS, **breaks_of_monitoring.BREAKS}
+_ALL = {
+    **breaks_of_shape.BREAKS,
+    **breaks_of_agreement.BREAKS,
+    **breaks_of_monitoring.BREAKS,
+    **breaks_of_transport.BREAKS,
+}
 _RULE = "spec/groups/0/rules/0"
 
 
@@ -54,6 +66,8 @@ def test_a_mistake_is_found(production: Rendered, check: Check, told: str, make:
         ("does not match", put("PrometheusRule", "bookstream-alerts", "spec/groups/0/rules/0/for", "5 minutes")),
         ("'expression' was unexpected", put("PrometheusRule", "bookstream-alerts", f"{_RULE}/expression", "x")),
         ("'expr' is a required property", drop("PrometheusRule", "bookstream-alerts", f"{_RULE}/expr")),
+        ("'other' was unexpected", put("TriggerAuthentication", "bookstream-kafka", "spec/other", [])),
+        ("'group' was unexpected", put("KafkaUser", "bookstream-worker", "spec/authorization/group", "x")),
         ("no schema for keda.sh/v9", put("ScaledObject", "bookstream-worker", "apiVersion", "keda.sh/v9")),
     ],
 )

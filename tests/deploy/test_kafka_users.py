@@ -1,4 +1,4 @@
-"""The rights that wait for the day on which the service can identify itself to Kafka."""
+"""What each client may do in Kafka, which is as little as it can be."""
 
 import os
 from pathlib import Path
@@ -41,7 +41,9 @@ def _rights(users: Rendered, name: str) -> set[tuple[str, str, str]]:
 
 def test_the_worker_reads_commands_as_its_group(users: Rendered) -> None:
     """It writes nothing and creates nothing."""
-    topics = {("topic", name, operation) for name in CONSUMED_TOPICS for operation in ("Read", "Describe")}
+    topics = {
+        ("topic", name, operation) for name in CONSUMED_TOPICS for operation in ("Read", "Describe", "DescribeConfigs")
+    }
     assert _rights(users, "worker") == topics | {("group", Settings().group_id, "Read")}
 
 
@@ -56,7 +58,7 @@ def test_only_who_replays_dead_letters_writes_where_they_come_again(users: Rende
     topics = {("topic", names.COMMANDS_DLQ, "Read"), ("topic", names.COMMANDS_REPLAY, "Write")}
     assert _rights(users, "dlq-replay") == {group} | topics | {(kind, name, "Describe") for kind, name, _ in topics}
     write = ("topic", names.COMMANDS_REPLAY, "Write")
-    assert not any(write in _rights(users, other) for other in ("worker", "relay", "topics-check"))
+    assert not any(write in _rights(users, other) for other in ("worker", "relay", "topics-check", "autoscaler"))
 
 
 def test_the_check_of_topics_reads_their_settings(users: Rendered) -> None:
@@ -74,11 +76,18 @@ def test_the_rights_are_taken_by_name(users: Rendered) -> None:
 
 def test_the_users_are_valid(users: Rendered, schemas_of_operators: Path) -> None:
     """The operator would take them."""
-    assert len(users.objects) == 4
+    assert len(users.objects) == 5
     assert schemas.custom(schemas_of_operators)(users) == []
 
 
+def test_the_autoscaler_sees_lags_and_no_record(users: Rendered) -> None:
+    """It describes what the worker consumes, and how far its group is."""
+    topics = {("topic", name, "Describe") for name in CONSUMED_TOPICS}
+    assert _rights(users, "autoscaler") == topics | {("group", Settings().group_id, "Describe")}
+
+
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_no_environment_uses_them_yet(deploy: Path, environment: str) -> None:
-    """A client that can't identify itself would be locked out by them."""
-    assert not Rendered(kustomize(deploy / "overlays" / environment)).all("KafkaUser")
+def test_where_users_are(deploy: Path, environment: str) -> None:
+    """Every environment but that of one machine has them all."""
+    found = Rendered(kustomize(deploy / "overlays" / environment)).all("KafkaUser")
+    assert len(found) == (0 if environment == "local" else 5)

@@ -11,7 +11,15 @@ from tests.deploy.checks import CHECKS
 from tests.deploy.rendered import ENVIRONMENTS, Check, Rendered, kustomize
 
 _SERVED = {"Deployment": 3, "Job": 2, "ConfigMap": 1, "ServiceAccount": 1, "KafkaTopic": 8, "Cluster": 1}
-_GUARDED = {"PodDisruptionBudget": 3, "NetworkPolicy": 9, "ScaledObject": 1, "ObjectStore": 1, "ScheduledBackup": 1}
+_GUARDED = {
+    "PodDisruptionBudget": 3,
+    "NetworkPolicy": 9,
+    "ScaledObject": 1,
+    "TriggerAuthentication": 1,
+    "ObjectStore": 1,
+    "ScheduledBackup": 1,
+    "KafkaUser": 5,
+}
 _WATCHED = {"PodMonitor": 1, "PrometheusRule": 2, "ConfigMap": 1}
 
 

@@ -228,7 +228,7 @@ async def _as_relay_clock_and_resync(url: str) -> None:
     window = Window(own)
     await window.delete([row.seq for row in (await window.read()).rows])
     await send_due(own)
-    await Resync(own, graphs(), await begin(own, Selection()), epoch=0).run()
+    await Resync(own, graphs(), await begin(own, Selection())).run()
     await own.close()
 
 

@@ -68,11 +68,11 @@ async def staged(bootstrap: str, prefix: str, database_url: str, directory: Path
     """Makes the topics; nothing runs yet, and a location waits to be configured."""
     broker = Broker(bootstrap, prefix)
     await broker.make_topics()
-    connection = await asyncpg.connect(database_url)
+    stage = Stage(broker, database_url, await asyncpg.connect(database_url), directory)
     try:
-        yield Stage(broker, database_url, connection, directory)
+        yield stage
     finally:
-        await connection.close()
+        await stage.connection.close()
 
 
 async def open_location(stage: Stage) -> None:

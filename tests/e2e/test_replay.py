@@ -3,6 +3,8 @@
 import asyncio
 import json
 
+import pytest
+
 from tests.e2e.broker import Broker, Sent
 from tests.e2e.checker import Seen
 from tests.e2e.process import Service, environment, run_to_end
@@ -40,6 +42,7 @@ async def letters(broker: Broker) -> dict[tuple[str, str], list[Seen]]:
     return found
 
 
+@pytest.mark.timeout(150)
 async def test_dead_letters_are_replayed(stage: Stage) -> None:
     """What broke a rule is applied once it is mended, as of its first time; what is no command comes back again."""
     with stage.service() as service:

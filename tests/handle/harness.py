@@ -96,24 +96,32 @@ def details(rows: Sequence[Sent]) -> list[str]:
 
 
 async def statements_of(pool: Pool, work: Awaitable[Any]) -> list[str]:
-    """The statements that a piece of work sends through the pool; not the driver's own, nor COPY."""
+    """The statements that a piece of work sends through the pool.
+
+    Without those of the driver, those by which keys are looked at now and then, and COPY.
+    """
     found: list[str] = []
 
     def note(query: asyncpg.connection.LoggedQuery) -> None:
         text = query.query.strip()
-        of_driver = any(mark in text for mark in ("pg_advisory_unlock_all", "typeinfo_tree", "'jit'"))
-        if not of_driver and text.partition(";")[0] not in ("BEGIN", "COMMIT", "ROLLBACK"):
+        if text.partition(";")[0] not in ("BEGIN", "COMMIT", "ROLLBACK") and not any(mark in text for mark in ASIDE):
             found.append(text)
 
+    await _each_connection(pool, lambda connection: connection.add_query_logger(note))
+    await work
+    await _each_connection(pool, lambda connection: connection.remove_query_logger(note))
+    return found
+
+
+ASIDE = ("pg_advisory_unlock_all", "typeinfo_tree", "'jit'", "link_key", "client_revision")
+
+
+async def _each_connection(pool: Pool, act: Callable[[Any], None]) -> None:
     held = [await pool.acquire() for _ in range(pool.get_max_size())]
     for connection in held:
-        connection.add_query_logger(note)
-    # One is enough for the work, and keeps its logger.
-    async with asyncio.TaskGroup() as group:
-        for connection in held:
-            group.create_task(pool.release(connection))
-    await work
-    return found
+        act(connection)
+    for connection in held:
+        await pool.release(connection)
 
 
 class Rival:

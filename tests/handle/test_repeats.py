@@ -130,10 +130,10 @@ async def test_a_refused_id_is_used_up(bench: Bench) -> None:
 async def test_ids_are_of_account_source_and_channel(bench: Bench) -> None:
     """One id may be used by each source, on each channel and in each account."""
     found = await bench.apply(
-        record("create-booking", create("b-1"), "c-1"),
-        record("create-booking", create("b-2"), "c-1", ce_source="//other.example"),
-        record("create-booking", create("b-3"), "c-1", topic="internal-commands"),
-        record("create-booking", create("b-4") | {"account_id": "acc-2"}, "c-1"),
+        record("create-booking", create("b-1"), "one-id"),
+        record("create-booking", create("b-2"), "one-id", ce_source="//other.example"),
+        record("create-booking", create("b-3"), "one-id", topic="internal-commands"),
+        record("create-booking", create("b-4") | {"account_id": "acc-2"}, "one-id"),
     )
     assert summaries(found)[:3] == [("booking-changed", f"b-{n}", 1) for n in (1, 2, 3)]
     assert found[3].value["detail"] == "location"

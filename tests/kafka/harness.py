@@ -114,7 +114,7 @@ class StoringTransaction:
 def member(bootstrap: str, prefix: str, transaction: StoringTransaction, **more: Any) -> Consumer:
     """A member of the test's group, not yet started."""
     return Consumer(
-        bootstrap=bootstrap,
+        options={"bootstrap_servers": bootstrap},
         pool=transaction.pool,
         transaction=transaction,
         topics=COMMAND_TOPICS,

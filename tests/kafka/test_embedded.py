@@ -18,7 +18,7 @@ async def test_relay_and_consumer_work_on_the_embedded_broker(pool: Pool, databa
         relaying = asyncio.create_task(relay.run())
         transaction = StoringTransaction(pool)
         consumer = Consumer(
-            bootstrap=embedded.bootstrap,
+            options=options,
             pool=pool,
             transaction=transaction,
             topics=["internal-commands"],

@@ -32,7 +32,7 @@ async def begun(
 
 def made(connection: Any, bookmark: Bookmark, rate: float | None = None, tell: Tell = lambda *_: None) -> Resync:
     """A resync from where the bookmark stands."""
-    return Resync(connection, graphs(), bookmark, epoch=0, rate=rate, tell=tell)
+    return Resync(connection, graphs(), bookmark, rate=rate, tell=tell)
 
 
 def booking(booking_id: str, **members: Any) -> Any:

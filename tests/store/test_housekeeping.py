@@ -34,7 +34,7 @@ BOUNDED: Final = {
     "client": "by the integrators",
     "client_revision": "one row",
     "client_secret": "by the integrators, a few each",
-    "client_usage": "by the integrators and the periods that limits look at",
+    "client_usage": "forgotten an hour after a minute was counted last, two days after a day",
     "sealing_key": "by rotations, which are made by hand",
     "link_key": "by rotations, which are made by hand",
 }
@@ -106,3 +106,13 @@ async def test_the_memory_is_measured(database_url: str, connection: Connection)
     assert f"{INBOX_ROWS.name} 5000.0" in text
     age = next(float(line.split()[1]) for line in text.splitlines() if line.startswith(INBOX_AGE.name))
     assert 2 * 86_400 <= age < 2 * 86_400 + 600
+
+
+@pytest.mark.parametrize(("span", "kept"), [(60, timedelta(hours=1)), (86_400, timedelta(days=2))])
+async def test_usage_is_forgotten_when_no_limit_looks_at_it(connection: Connection, span: int, kept: timedelta) -> None:
+    """A minute's an hour after it was counted last, a day's two days; whatever time the commands were of."""
+    insert = "INSERT INTO client_usage VALUES ('acc-1', 'c-1', $1, 1, 'booking-commands', $2, 1, now() - $3::interval)"
+    await connection.execute(insert, span, 0, kept + timedelta(minutes=1))
+    await connection.execute(insert, span, 1, kept - timedelta(minutes=1))
+    await Housekeeper(timedelta(days=14), Meters()).step(connection)
+    assert [row[0] for row in await connection.fetch("SELECT partition FROM client_usage")] == [1]

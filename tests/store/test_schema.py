@@ -26,6 +26,8 @@ SHARED = {
     "schema_migration",
     "graph_revision",
     "resync",
+    "pause",
+    "epoch",
     "client_revision",
     "sealing_key",
     "link_key",
@@ -126,8 +128,8 @@ async def _generic_plan(connection: Connection, statement: str) -> str:
 async def test_moving_progress_reads_no_more_than_partitions(connection: Connection) -> None:
     """Progress is moved where it is at the expected offset, and only there."""
     await connection.execute("INSERT INTO progress VALUES ('a', 0, 5), ('a', 1, 5), ('b', 0, 5)")
-    moved = await connection.execute(progress.MOVE, ["a", "a", "b"], [0, 1, 0], [5, 4, 5], [6, 6, 7])
-    assert moved == "UPDATE 2"
+    moved = await connection.fetchval(progress.MOVE, ["a", "a", "b"], [0, 1, 0], [5, 4, 5], [6, 6, 7])
+    assert moved == 2
     assert [row[0] for row in await connection.fetch("SELECT next_offset FROM progress ORDER BY topic, partition")] == [
         6,
         5,

@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from service.embedded.broker import brokers_known_to
@@ -145,23 +145,33 @@ class JarKafka(EmbeddedServer):
             shutil.rmtree(self._home, ignore_errors=True)
             self._home = None
 
+    def _properties(self, text: str) -> str:
+        """The settings of a node; a subclass may change them."""
+        return text
+
+    def _format_options(self) -> Sequence[str]:
+        """What formatting the storage is told beside the settings."""
+        return ()
+
     def _write_properties(self, home: Path, node: int) -> None:
         many = len(self.nodes) >= 3
         directory = home / str(node)
         directory.mkdir()
         (directory / "server.properties").write_text(
-            _PROPERTIES.format(
-                node=node,
-                voters=",".join(f"{n}@{LOOPBACK}:{port}" for n, port in self._controller_ports.items()),
-                host=LOOPBACK,
-                port=self._ports[node],
-                outside_port=self.outside_ports[node],
-                advertised=self._advertised.get(node, f"{LOOPBACK}:{self.outside_ports[node]}"),
-                session_ms=self._session_ms,
-                controller_port=self._controller_ports[node],
-                data=directory / "data",
-                replicas=3 if many else 1,
-                in_sync=2 if many else 1,
+            self._properties(
+                _PROPERTIES.format(
+                    node=node,
+                    voters=",".join(f"{n}@{LOOPBACK}:{port}" for n, port in self._controller_ports.items()),
+                    host=LOOPBACK,
+                    port=self._ports[node],
+                    outside_port=self.outside_ports[node],
+                    advertised=self._advertised.get(node, f"{LOOPBACK}:{self.outside_ports[node]}"),
+                    session_ms=self._session_ms,
+                    controller_port=self._controller_ports[node],
+                    data=directory / "data",
+                    replicas=3 if many else 1,
+                    in_sync=2 if many else 1,
+                )
             ),
             encoding="utf-8",
         )
@@ -171,7 +181,7 @@ class JarKafka(EmbeddedServer):
         directory = self._home / str(node)
         properties = str(directory / "server.properties")
         if not (directory / "data").exists():
-            tool = ["kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", properties]
+            tool = ["kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", properties, *self._format_options()]
             subprocess.run([*java("128m"), *tool], capture_output=True, check=True)
         self._processes[node] = ServerProcess([*java(HEAP), "kafka.Kafka", properties], log=directory / "log.txt")
 

@@ -1,7 +1,9 @@
 """Tests that need what this machine has not are left out, and the run says so at its very end."""
 
+import shutil
 from collections import Counter
 from collections.abc import Callable, Collection, Generator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from tests.support.crd_schemas import REMEDY as SCHEMAS_REMEDY
 from tests.support.crd_schemas import crd_schemas
 from tests.support.kafka_jars import fetch_jars
 from tests.support.node import node
+from tests.support.postgres_tls import REMEDY as POSTGRES_TLS_REMEDY
+from tests.support.postgres_tls import binaries as postgres_with_tls
 from tests.support.prometheus import REMEDY as PROMETHEUS_REMEDY
 from tests.support.prometheus import program
 from tests.support.released import first_release
@@ -20,6 +24,7 @@ from tests.support.small_disk import require_mount
 from tests.support.stack import NotHereError, real_kafka_is_owed
 
 _FOLDERS = frozenset({"kafka", "e2e"})
+LANGUAGES = ("go", "java", "node")
 _TESTS = Path(__file__).resolve().parent.parent
 
 
@@ -45,8 +50,14 @@ class NotRun:
         self._leave_out(items, _needs_faketime, _why_no_faketime)
         # Rights that a run was not given are not its debt.
         self._leave_out(items, _needs_mount, _why_no_mount, owed=False)
+        for name in LANGUAGES:
+            # Which languages a machine has is its own affair.
+            needs, why_not = partial(_needs_language, name=name), partial(_why_no_language, name)
+            self._leave_out(items, needs, why_not, owed=False)
         # Nobody's tools bring these schemas, so that no run can owe them.
         self._leave_out(items, _needs_crd_schemas, _why_no_crd_schemas, owed=False)
+        # The server in the wheel has no TLS, and a server can't be fetched without the libraries that it needs.
+        self._leave_out(items, _needs_postgres_tls, _why_no_postgres_tls, owed=False)
         # Where a tree was copied without its history, nothing can bring it back.
         self._leave_out(items, _needs_history, _why_no_history, owed=False)
         if self._left_out:
@@ -93,6 +104,7 @@ class NotRun:
             faketime.REMEDY,
             MOUNT_REMEDY,
             SCHEMAS_REMEDY,
+            POSTGRES_TLS_REMEDY,
             "a clone with its history",
         )
         reporter.write_line(f"remedy: {'; '.join(remedies)}")
@@ -112,15 +124,16 @@ def _why_no_kafka() -> str | None:
 
 
 def _needs_nodes(item: pytest.Item) -> bool:
-    """Nodes that a test may kill come only from the jars."""
-    return "kafka_cluster" in _fixtures(item) or item.get_closest_marker("nodes") is not None
+    """Nodes that a test may kill, or whose listeners are its own, come only from the jars."""
+    own = not {"kafka_cluster", "secured_kafka"}.isdisjoint(_fixtures(item))
+    return own or item.get_closest_marker("nodes") is not None
 
 
 def _why_no_nodes() -> str | None:
     try:
         fetch_jars()
     except NotHereError as reason:
-        return f"three nodes of Apache Kafka: {reason}"
+        return f"nodes of Apache Kafka of the test's own: {reason}"
     return None
 
 
@@ -147,6 +160,14 @@ def _why_no_prometheus() -> str | None:
     except NotHereError as reason:
         return f"Prometheus: {reason}"
     return None
+
+
+def _needs_language(item: pytest.Item, name: str) -> bool:
+    return any(mark.args == (name,) for mark in item.iter_markers("language"))
+
+
+def _why_no_language(name: str) -> str | None:
+    return None if shutil.which(name) else f"examples in other languages: {name} is not on the path"
 
 
 def _needs_faketime(item: pytest.Item) -> bool:
@@ -182,6 +203,18 @@ def _why_no_crd_schemas() -> str | None:
         crd_schemas()
     except NotHereError as reason:
         return f"schemas of the operators' objects: {reason}"
+    return None
+
+
+def _needs_postgres_tls(item: pytest.Item) -> bool:
+    return "tls_postgres" in _fixtures(item)
+
+
+def _why_no_postgres_tls() -> str | None:
+    try:
+        postgres_with_tls()
+    except NotHereError as reason:
+        return f"PostgreSQL with TLS: {reason}"
     return None
 
 

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from service.app import ROLES, build_app
 from service.cli.connect import Target
 from service.embedded import EmbeddedBroker, EmbeddedPostgres, EmbeddedServerError
+from service.kafka_security import KafkaSecurity
 from service.settings import load_settings
 from service.store.migrate import migrate
 from service.topics import Topics, wanted
@@ -61,6 +62,8 @@ async def servers() -> AsyncIterator[Stack]:
 @asynccontextmanager
 async def service(stack: Stack) -> AsyncIterator[None]:
     """Runs the service in this process, as `bookstream run` does, and drains it at the end."""
+    # Whatever the environment says of a real cluster, the embedded broker is reached in the clear.
+    plain = {name: field.default for name, field in KafkaSecurity.model_fields.items()}
     settings = load_settings(
         database_url=SecretStr(stack.database_url),
         kafka_bootstrap=stack.target.bootstrap,
@@ -70,6 +73,7 @@ async def service(stack: Stack) -> AsyncIterator[None]:
         signing="off",
         http_address="127.0.0.1:0",
         kafka_idempotence=False,
+        **plain,
     )
     app, parts = build_app(settings, frozenset(ROLES))
     async with app.lifespan_context(), app:

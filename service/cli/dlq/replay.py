@@ -9,9 +9,8 @@ from schemas import headers as names
 from service.cli.connect import Target
 from service.cli.dlq.choice import Choice
 from service.cli.dlq.letter import Letter
-from service.cli.dlq.resend import CLIENT_ID, Resender
+from service.cli.dlq.resend import resending
 from service.cli.dlq.scan import Scan
-from service.relay.producer import Producer
 
 Send = Callable[[Sequence[Letter]], Awaitable[None]]
 
@@ -54,24 +53,15 @@ async def replay(target: Target, plan: Plan, *, idempotent: bool, tell: Callable
         if plan.dry_run:
             await _run(scan, plan, tally, _send_nothing, tell)
         else:
-            producer = Producer({"client_id": CLIENT_ID, **target.options}, idempotent=idempotent)
-            await producer.start()
-            try:
-                resender = Resender(producer, target.prefix + names.COMMANDS_REPLAY)
+            async with resending(target, idempotent=idempotent) as resender:
                 await _run(scan, plan, tally, resender.send, tell)
-            finally:
-                await producer.stop()
     return tally
 
 
 async def replay_these(target: Target, letters: Sequence[Letter], *, idempotent: bool) -> None:
     """Sends single dead letters, whatever was sent before."""
-    producer = Producer({"client_id": CLIENT_ID, **target.options}, idempotent=idempotent)
-    await producer.start()
-    try:
-        await Resender(producer, target.prefix + names.COMMANDS_REPLAY).send(letters)
-    finally:
-        await producer.stop()
+    async with resending(target, idempotent=idempotent) as resender:
+        await resender.send(letters)
 
 
 async def _run(scan: Scan, plan: Plan, tally: Tally, send: Send, tell: Callable[[Tally], None]) -> None:
