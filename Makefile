@@ -35,8 +35,8 @@ format: $(READY) ## formats the code and mends what ruff can
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-bench: $(READY) ## speed beside a naive peer on the same servers; ARGS="--help" lists options
-	@$(BIN)/python -m tests.benchmarks $(ARGS)
+bench: $(READY) ## speed beside a naive peer on the same servers; REPORT=dir writes a page, ARGS="--help" lists options
+	@$(BIN)/python -m tests.benchmarks $(if $(REPORT),--report $(REPORT)) $(ARGS)
 
 soak: $(READY) ## hours of faults on a cluster of its own: SEED= MINUTES= COMMANDS= FAULTS=
 	@$(BIN)/python -m tests.faults --seed $(or $(SEED),1) --minutes $(or $(MINUTES),10) \

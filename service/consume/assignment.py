@@ -12,6 +12,7 @@ from service.backoff import Backoff
 from service.consume.health import ConsumerHealth
 from service.consume.kafka_commit import Commits
 from service.consume.positions import Place, read_places
+from service.telemetry.lookout import Lookout
 from service.telemetry.told import told
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         prefix: str,
         consumer: Callable[[], AIOKafkaConsumer | None],
         commits: Commits,
+        lookout: Lookout,
         health: ConsumerHealth,
         drain_seconds: float,
     ) -> None:
@@ -47,6 +49,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         self._prefix = prefix
         self._consumer = consumer
         self._commits = commits
+        self._lookout = lookout
         self._health = health
         self._drain_seconds = drain_seconds
         self._positions = health.positions
@@ -158,7 +161,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         first = run[0].offset
         if first == position:
             return position
-        begin = (await consumer.beginning_offsets([partition]))[partition]
+        begin = (await self._lookout.ask(lambda client: client.beginning_offsets([partition])))[partition]
         if first < position or begin > position:
             log.warning("%s/%d: expected offset %d, got %d; reading its progress again", *partition, position, first)
             self.forget([partition])
@@ -223,7 +226,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _place(self, consumer: AIOKafkaConsumer, partitions: Collection[TopicPartition]) -> None:
         if not partitions:
             return
-        places = await read_places(self._pool, consumer, list(partitions), self._prefix, _PLACING)
+        places = await read_places(self._pool, self._lookout, list(partitions), self._prefix, _PLACING)
         if not self._proceed.is_set():
             return
         self._health.resting.clear()

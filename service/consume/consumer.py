@@ -64,11 +64,14 @@ class Consumer:
         self._topics = [prefix + topic for topic in topics]
         self._options = options
         self._commits = Commits(self._find)
+        # Its calls are cancelled when they take too long, which could leave the consumer itself stuck.
+        self._places = Lookout(self._options)
         self._assignment = Assignment(
             pool=pool,
             prefix=prefix,
             consumer=self._find,
             commits=self._commits,
+            lookout=self._places,
             health=self.health,
             drain_seconds=_DRAIN_ON_REVOKE,
         )
@@ -131,6 +134,7 @@ class Consumer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._lookout.close()
         await self._assignment.release()
+        await self._places.close()
         if drained:
             self._assignment.lock.release()
 

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from service.consume.identity import Identity, identify
 from service.store.pool import Connection
+from service.telemetry.lookout import Lookout
 
 READ: Final = """
 SELECT p.topic, p.partition, p.next_offset, p.cluster_id, p.topic_id
@@ -122,7 +123,7 @@ async def read_bounds(consumer: AIOKafkaConsumer, partitions: Sequence[TopicPart
 
 async def read_places(
     pool: "asyncpg.Pool[asyncpg.Record]",
-    consumer: AIOKafkaConsumer,
+    lookout: Lookout,
     partitions: Collection[TopicPartition],
     prefix: str,
     seconds: float,
@@ -133,7 +134,7 @@ async def read_places(
     """
     wanted = list(partitions)
     async with asyncio.timeout(seconds):
-        bounds = await read_bounds(consumer, wanted)
+        bounds = await lookout.ask(lambda client: read_bounds(client, wanted))
         async with pool.acquire() as connection:
             places = await stored_places(connection, bounds, wanted, prefix)
             if missing := [each for each in wanted if each not in places]:

@@ -64,8 +64,11 @@ def lacks_scope(sender: Sender, kind: Kind) -> bool:
 
 def account_of(sender: Sender, data: Mapping[str, Any]) -> str:
     """Gives the account that a command is about; one of a client that is nobody's stands for every other account."""
-    named = usable_id(data.get("account_id"))
+    given = data.get("account_id")
     if sender.client is None:
-        return named or NO_ACCOUNT
+        return usable_id(given) or NO_ACCOUNT
     own = sender.client.account_id
+    if given == own:
+        return own
+    named = usable_id(given)
     return own if named is None or named == own else nobodys(own, named)

@@ -1,8 +1,8 @@
 """Asks Kafka how far partitions go, and since when a record is there, through a connection that serves nothing else."""
 
 import asyncio
-from collections.abc import Collection, Mapping
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, Final, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -10,6 +10,8 @@ STOPPING: Final = 5.0
 # Of the records at hand one is looked at; a batch that is larger comes whole all the same.
 _FETCHED: Final = 64 * 1024
 _FETCH_SECONDS: Final = 1.0
+
+Answer = TypeVar("Answer")
 
 
 class Lookout:
@@ -25,13 +27,16 @@ class Lookout:
 
     async def ends(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
         """The next offset of each; raises what aiokafka raises, and may wait without limit."""
+        ends: Mapping[TopicPartition, int] = await self.ask(lambda client: client.end_offsets(list(partitions)))
+        return ends
+
+    async def ask(self, question: Callable[[AIOKafkaConsumer], Awaitable[Answer]]) -> Answer:
+        """Put a question to the client; raises what aiokafka raises, and may wait without limit."""
         try:
-            consumer = await self._connected()
-            ends: Mapping[TopicPartition, int] = await consumer.end_offsets(list(partitions))
+            return await question(await self._connected())
         except BaseException:
             self._drop()
             raise
-        return ends
 
     async def appended_at(self, positions: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, float]:
         """When the records at these offsets were appended, in seconds since 1970; what takes too long is left out."""

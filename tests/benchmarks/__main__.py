@@ -12,7 +12,9 @@ from pathlib import Path
 from tests.benchmarks import profiler, statements
 from tests.benchmarks.check import check
 from tests.benchmarks.measure import create_bookings, measured
+from tests.benchmarks.page import write_page
 from tests.benchmarks.report import Report, machine
+from tests.benchmarks.series import Sizes, measure_all
 from tests.benchmarks.servers import Counter, Servers, running
 from tests.benchmarks.systems import Ours, Peer, System, log_directory
 from tests.benchmarks.workload import LARGEST, SMALLEST, Workload
@@ -22,16 +24,17 @@ SEED = 20_261_201
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured."""
+    """How much is measured; `sizes` are for the report alone."""
 
     bookings: int
     rounds: int
     commands: int
     peer_commands: int
+    sizes: Sizes
 
 
-QUICK = Plan(bookings=10_000, rounds=2, commands=40_000, peer_commands=2_000)
-FULL = Plan(bookings=10_000, rounds=4, commands=100_000, peer_commands=5_000)
+QUICK = Plan(10_000, 2, 40_000, 2_000, Sizes(10_000, 1_000, (10_000, 100_000), 5.0))
+FULL = Plan(10_000, 4, 100_000, 5_000, Sizes(50_000, 5_000, (10_000, 100_000, 1_000_000), 20.0))
 
 
 @dataclass(slots=True)
@@ -69,6 +72,10 @@ async def main(options: argparse.Namespace) -> int:
                 await _profile(benches[0], counter, options, say)
                 return 0
             report = await _measure(servers, counter, plan, benches, say)
+            if options.report is not None:
+                rate = report.totals()[0].rate
+                series = await measure_all(benches[0].system, counter, plan.sizes, rate, say)
+                say(f"written: {write_page(options.report, report, series)}")
     print(report.text())
     if options.json is not None:
         options.json.write_text(json.dumps(report.json(), indent=2) + "\n", encoding="utf-8")
@@ -151,6 +158,7 @@ def _plan(options: argparse.Namespace) -> Plan:
         options.rounds or base.rounds,
         commands,
         options.peer_commands or base.peer_commands,
+        base.sizes,
     )
 
 
@@ -167,6 +175,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--commands", type=int, help="commands of the service in a round")
     parser.add_argument("--peer-commands", type=int, help="commands of the peer in a round")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    parser.add_argument("--report", type=Path, metavar="DIR", help="measure kinds of load, latency and growth too, and "
+                        "write a page with plots")  # fmt: skip
     parser.add_argument("--profile", type=Path, metavar="FILE", help="measure nothing, profile a worker with py-spy; "
                         "writes a speedscope file, or a flame graph to a .svg")  # fmt: skip
     parser.add_argument("--profile-seconds", type=int, default=6)

@@ -42,11 +42,11 @@ class Round:
 class Watch:
     """Waits for events of a running system."""
 
-    def __init__(self, system: System, counter: Counter) -> None:
-        """Watch the system's events topic."""
+    def __init__(self, system: System, counter: Counter, topic: str = "booking-events") -> None:
+        """Watch one of the system's events topics."""
         self._system = system
         self._counter = counter
-        self._topic = system.prefix + "booking-events"
+        self._topic = system.prefix + topic
 
     async def count(self) -> int:
         """Return how many events there are."""
@@ -93,9 +93,9 @@ async def create_bookings(system: System, counter: Counter) -> list[str]:
     return ids
 
 
-async def measured(system: System, counter: Counter, commands: int) -> Round:
-    """Measure a round over commands that wait already; the system runs only meanwhile."""
-    watch = Watch(system, counter)
+async def measured(system: System, counter: Counter, commands: int, topic: str = "booking-events") -> Round:
+    """Measure a round over commands that wait already, one event for each; the system runs only meanwhile."""
+    watch = Watch(system, counter, topic)
     before = await watch.count()
     system.start()
     try:

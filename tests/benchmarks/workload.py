@@ -3,8 +3,9 @@
 import random
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from typing import Any
 
 import orjson
@@ -64,10 +65,11 @@ class Workload:
             own = {"location_id": _location(number), "state": "registered", "graph": "venue", "updated_at": now}
             yield _booking(number), {**self._members(number), **own}
 
-    def updates(self, count: int) -> Iterator[Command]:
-        """Change five members of bookings chosen uniformly; each of them is a real change."""
-        for _ in range(count):
-            number = self._random.randrange(len(self._changes))
+    def updates(self, count: int, *, skew: float = 0.0) -> Iterator[Command]:
+        """Change five members of bookings chosen uniformly, or by Zipf's law; each of them is a real change."""
+        everybody = range(len(self._changes))
+        weights = list(accumulate((each + 1) ** -skew for each in everybody))
+        for number in self._random.choices(everybody, cum_weights=weights, k=count):
             self._changes[number] += 1
             change = self._changes[number]
             booking_id = _booking(number)
@@ -82,6 +84,44 @@ class Workload:
             command = self._command("update-booking", booking_id, data)
             assert SMALLEST <= len(command.value) <= LARGEST, len(command.value)
             yield command
+
+    def with_repeats(self, count: int, share: float) -> Iterator[Command]:
+        """So many updates, a share of which repeats an earlier one."""
+        fresh = list(self.updates(count - int(count * share)))
+        repeats = self._random.choices(fresh, k=int(count * share))
+        yield from fresh
+        yield from repeats
+
+    def with_refusals(self, count: int, share: float) -> Iterator[Command]:
+        """So many updates, a share of which asks for no guests at all, which is refused."""
+        every = round(1 / share)
+        for place, command in enumerate(self.updates(count)):
+            if place % every:
+                yield command
+            else:
+                data = orjson.loads(command.value)
+                data["patch"]["guest_count"] = 0
+                yield replace(command, value=orjson.dumps(data))
+
+    def groups(self, count: int, size: int, name: str) -> Iterator[tuple[list[Command], Command]]:
+        """Groups of bookings: their creations, and the action on one of each that all others follow."""
+        for group in range(count):
+            ids = [f"{name}-{group:04}-{number:04}" for number in range(size)]
+            made = {"account_id": ACCOUNT, "location_id": _location(group), "graph": "venue", "bulk_id": ids[0]}
+            creations = [
+                self._command("create-booking", each, {**made, "booking_id": each, "booking": self._members(number)})
+                for number, each in enumerate(ids)
+            ]
+            action = {"account_id": ACCOUNT, "booking_id": ids[0], "action": "confirm"}
+            yield creations, self._command("state-action", ids[0], action)
+
+    def visits(self, count: int) -> Iterator[Command]:
+        """Register guests who wait."""
+        for number in range(count):
+            visit_id = f"v-{self._random.getrandbits(64):016x}"
+            visit = {"name": f"Guest {number}", "phone": f"+47900{number % 100_000:05}", "party_size": 1 + number % 6}
+            data = {"account_id": ACCOUNT, "visit_id": visit_id, "location_id": _location(number), "visit": visit}
+            yield self._command("create-visit", visit_id, data)
 
     def _members(self, number: int) -> dict[str, Any]:
         starts_at = self._opening + timedelta(minutes=15 * (number % 40), days=number // 400 % 200)

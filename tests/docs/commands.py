@@ -11,6 +11,7 @@ from tests.docs.blocks import Block
 RUNNERS: Final = MappingProxyType(
     {
         "make": "tests/docs/test_shell.py::test_targets_of_make",
+        "pytest": "tests/docs/test_shell.py::test_paths_of_pytest",
         "bookstream": "tests/docs/test_shell.py::test_commands_of_bookstream",
         "eval": "tests/docs/test_shell.py::test_completion",
         "kubectl": "tests/deploy/test_readme.py",

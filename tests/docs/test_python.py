@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.blocks import Block, blocks
-from tests.docs.town import Town, ended, start_program
+from tests.docs.town import Town, ended, first_line, start_program
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = [block for block in blocks(ROOT) if block.language == "python"]
@@ -29,8 +29,7 @@ async def test_upstreams_programs(town: Town) -> None:
 async def test_downstreams_programs(town: Town, block: Block) -> None:
     """Each prints the changes there are and goes on waiting, until it is interrupted."""
     process = await start_program(town.program(block))
-    assert process.stdout is not None
-    line = await process.stdout.readline()
+    line = await first_line(process)
     process.send_signal(signal.SIGINT)
     code, _, err = await ended(process)
     assert line.startswith(b"b-1001 1 {"), err

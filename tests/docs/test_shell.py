@@ -1,6 +1,5 @@
 """Lines of shell on the pages, run as a reader would run them."""
 
-import asyncio
 import os
 import shutil
 import signal
@@ -10,7 +9,7 @@ import pytest
 
 from tests.docs.blocks import blocks
 from tests.docs.commands import lines, words
-from tests.docs.town import Town, ended, start_shell, with_bookstream
+from tests.docs.town import Town, ended, first_line, start_shell, with_bookstream
 
 ROOT = Path(__file__).resolve().parents[2]
 SHELL = [line for block in blocks(ROOT) if block.language == "sh" for line in lines(block)]
@@ -33,6 +32,14 @@ async def test_targets_of_make(line: str) -> None:
     assert out
 
 
+@pytest.mark.parametrize("line", beginning("pytest"))
+def test_paths_of_pytest(line: str) -> None:
+    """The paths hold tests, which CI runs with all others."""
+    found = [ROOT / path for path in words(line)[1:] if not path.startswith("-")]
+    assert found
+    assert all(path.is_file() or list(path.rglob("test_*.py")) for path in found)
+
+
 @pytest.mark.timeout(300)
 async def test_commands_of_bookstream(town: Town, tmp_path: Path) -> None:
     """Each runs against the service and ends with 0; those that go on do so until Ctrl-C."""
@@ -42,8 +49,7 @@ async def test_commands_of_bookstream(town: Town, tmp_path: Path) -> None:
     for line in beginning("bookstream"):
         process = await start_shell(line, settings, tree if "schemas/" in line else ROOT)
         if words(line)[1] in ENDLESS:
-            assert process.stdout is not None
-            await asyncio.wait_for(process.stdout.readline(), 30)
+            await first_line(process)
             process.send_signal(signal.SIGINT)
         code, out, err = await ended(process)
         assert code == 0 or (code == 1 and words(line)[1] in FINDING and out), f"{line}: {out}{err}"

@@ -4,13 +4,15 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from schemas.headers import TOPICS
 from tests.docs.blocks import Block
 
+T = TypeVar("T")
 ADDRESS = "127.0.0.1:9092"
 PLACE = """\
 {"type": "configure-location", "id": "d-1", "source": "//docs", "data": {"account_id": "acc-1", "location_id": "oslo", \
@@ -63,7 +65,23 @@ async def start_shell(line: str, settings: Mapping[str, str], folder: Path = ROO
     )
 
 
+async def first_line(process: Process) -> bytes:
+    """Waits for what a program prints first."""
+    assert process.stdout is not None
+    return await _or_killed(process, process.stdout.readline())
+
+
 async def ended(process: Process) -> tuple[int, str, str]:
     """Waits for the end of a program."""
-    out, err = await asyncio.wait_for(process.communicate(), 50)
+    out, err = await _or_killed(process, process.communicate())
     return process.returncode or 0, out.decode(), err.decode()
+
+
+async def _or_killed(process: Process, awaited: Coroutine[Any, Any, T]) -> T:
+    """Nothing is left behind of a program that does not do what is waited for."""
+    try:
+        return await asyncio.wait_for(awaited, 50)
+    except BaseException:
+        process.kill()
+        await process.wait()
+        raise

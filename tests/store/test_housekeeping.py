@@ -28,6 +28,8 @@ BOUNDED: Final = {
     "inbox": "forgotten after BOOKSTREAM_INBOX_RETENTION_DAYS",
     "outbox": "deleted when Kafka has it",
     "progress": "by the partitions",
+    "pause": "by pauses, which are made by hand or to spare a topic",
+    "epoch": "by restores from a backup",
     "resync": "forgotten after 90 days",
     "graph_revision": "by changes of the graphs, which are made by hand",
     "schema_migration": "by the files of this version",
