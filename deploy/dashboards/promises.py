@@ -42,6 +42,13 @@ COMMANDS: Final = Row(
             "NoPartitionMoves",
         ),
         _number(
+            "Consumption is paused",
+            "short",
+            "1 while it is, by hand or for too many defects.",
+            most(names.PAUSED),
+            "Paused",
+        ),
+        _number(
             "Partitions that are stopped",
             "short",
             "Their position in PostgreSQL does not fit the log.",

@@ -37,7 +37,7 @@ def _limit(name: str, what: str) -> Callable[[Any], Any]:
 def client() -> None:
     """Integrators and their keys. A change reaches every running process within seconds.
 
-    What prints data takes --json.
+    Each subcommand takes --json, for other programs.
     """
 
 
@@ -88,18 +88,18 @@ def list_(account: str | None, as_json: bool) -> None:
 
 @client.command()
 @click.argument("client_id")
-def disable(client_id: str) -> None:
+@_JSON
+def disable(client_id: str, as_json: bool) -> None:
     """Switch CLIENT_ID off: within seconds its commands are refused, those that wait too."""
-    _run(lambda connection: registry.set_active(connection, client_id, active=False))
-    click.echo(f"{printable(client_id)} is switched off")
+    _switch(client_id, active=False, as_json=as_json)
 
 
 @client.command()
 @click.argument("client_id")
-def enable(client_id: str) -> None:
+@_JSON
+def enable(client_id: str, as_json: bool) -> None:
     """Switch CLIENT_ID on again."""
-    _run(lambda connection: registry.set_active(connection, client_id, active=True))
-    click.echo(f"{printable(client_id)} is switched on")
+    _switch(client_id, active=True, as_json=as_json)
 
 
 @client.command()
@@ -150,6 +150,12 @@ def limits(client_id: str, burst: int | None, daily: int | None, as_json: bool) 
 
     entry = _run(work)
     click.echo(json.dumps(_members(entry)) if as_json else _line(entry))
+
+
+def _switch(client_id: str, *, active: bool, as_json: bool) -> None:
+    _run(lambda connection: registry.set_active(connection, client_id, active=active))
+    told = json.dumps({"client_id": client_id, "active": active})
+    click.echo(told if as_json else f"{printable(client_id)} is switched {'on' if active else 'off'}")
 
 
 def _run(work: Callable[[Connection], Awaitable[Result]]) -> Result:

@@ -90,4 +90,4 @@ def _spare_the_garbage_collector() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(500_000, 50, 100)
+    gc.set_threshold(200_000, 10, 10)

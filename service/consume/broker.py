@@ -69,7 +69,9 @@ def build_broker(
 
     @subscriber
     async def handle_batch(message: KafkaMessage) -> None:
-        await handle(message.raw_message)
+        # FastStream's message is part of a cycle, so it lives on until garbage is collected; its records need not.
+        records, message.raw_message = message.raw_message, ()
+        await handle(records)
 
     return broker, lambda: _consumer_of(subscriber)
 

@@ -10,6 +10,7 @@ from service.errors import SchemaMismatch
 from service.store.graph_revision import settle_graphs
 from service.store.migrate import check as missing_migrations
 from service.store.pause import current_pause
+from service.trust.sealing import IN_CLEAR
 
 _ALL: Final = ("SELECT", "INSERT", "UPDATE", "DELETE")
 NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
@@ -64,7 +65,8 @@ async def examine_database(connection: Any, url: str, graphs: Mapping[str, Graph
     findings, migrated = await _schema(url)
     findings += await _extension(connection, migrated=migrated)
     if migrated:
-        findings += granted + await _paused(connection) + await _vacuum(connection) + await _zones(connection)
+        findings += granted + await _paused(connection) + await _secrets(connection)
+        findings += await _vacuum(connection) + await _zones(connection)
         findings += await _graphs(url, graphs)
     return findings
 
@@ -111,6 +113,13 @@ async def _paused(connection: Any) -> list[Finding]:
     if pause is not None:
         return [warning("consumption", str(pause), "bookstream resume, once its reason is gone")]
     return [ok("consumption", "consumption is not paused")]
+
+
+async def _secrets(connection: Any) -> list[Finding]:
+    if await connection.fetchval(IN_CLEAR):
+        remedy = "BOOKSTREAM_ENCRYPTION_KEYS, the same for every process; then `bookstream migrate`"
+        return [warning("database.secrets", "who can read the database can read the secrets of clients", remedy)]
+    return [ok("database.secrets", "secrets in the database are sealed by a key that is not in it, or there are none")]
 
 
 async def _vacuum(connection: Any) -> list[Finding]:

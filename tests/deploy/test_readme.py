@@ -61,7 +61,7 @@ def test_commands_of_the_image_exist(deploy: Path, readme: str) -> None:
     """The target of make and the recipe that the page names are there, and so are commands of bookstream."""
     assert "make wheel" in _commands(readme)
     assert "\nwheel:" in (deploy.parent / "Makefile").read_text(encoding="utf-8")
-    assert set(re.findall(r"`bookstream ([a-z]+)", readme)) <= set(COMMANDS)
+    assert set(re.findall(r"`bookstream ([a-z-]+)", readme)) <= set(COMMANDS)
 
 
 def test_no_file_is_forgotten(deploy: Path) -> None:

@@ -17,6 +17,7 @@ from service.relay.window import Window
 from service.resync.bookmark import Selection, begin
 from service.resync.resync import Resync
 from service.store.graph_revision import states_of
+from service.trust.sealing import load_sealer, settle_sealing
 from tests.doctor.harness import Admin, Connection, bad, only
 from tests.handle.harness import Bench, graphs
 from tests.support.postgres import Databases
@@ -238,3 +239,11 @@ async def test_a_check_that_breaks_keeps_nothing_from_running(sound_url: str, mo
     findings = await examined(sound_url)
     only(findings, "postgres", PROBLEM, "division by zero")
     assert "database.grants" in {finding.check for finding in findings}
+
+
+async def test_secrets_that_lie_open(sound_url: str, connection: Connection) -> None:
+    """A sealing key in clear is told until a key of the environment wraps it."""
+    await load_sealer(connection, ())
+    only(await examined(sound_url), "database.secrets", WARNING, "can read the secrets", "BOOKSTREAM_ENCRYPTION_KEYS")
+    await settle_sealing(connection, (bytes(32),))
+    assert bad(await examined(sound_url)) == {}

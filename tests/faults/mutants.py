@@ -6,7 +6,8 @@ runs the command line of the service with that mutation. The product knows nothi
 """
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from types import ModuleType
 from typing import Any
 
@@ -19,6 +20,7 @@ from service.handle.progress import move_progress
 from service.outbox.append import append
 from service.outbox.row import Row
 from service.record import Span
+from service.settings import load_settings
 
 
 def no_inbox() -> None:
@@ -65,29 +67,34 @@ def two_owners() -> None:
 
 
 def progress_before_commit() -> None:
-    """Offsets move in a transaction of their own before the batch's, so a batch that fails is passed over."""
-    transact = BatchTransaction._transact
+    """Offsets move in a transaction of their own before the batch's ends, so a batch that fails is passed over."""
 
-    async def move_then(self: BatchTransaction, *arguments: Any) -> Any:
-        async with self._pool.acquire() as connection:
-            await move_progress(connection, _spans(arguments))
-        return await transact(self, *arguments)
+    async def elsewhere(connection: object, *arguments: Any) -> Any:
+        async with _own_connection() as own:
+            return await move_progress(own, *arguments)
 
-    _replace(batch, "move_progress", _nothing)
-    _replace(BatchTransaction, "_transact", move_then)
+    _replace(batch, "move_progress", elsewhere)
 
 
 def progress_after_commit() -> None:
     """Offsets move in a transaction of their own after the batch's, so a death in between has it handled twice."""
     transact = BatchTransaction._transact
 
+    async def look(connection: object, *arguments: Any) -> Any:
+        async with _own_connection() as own:
+            transaction = own.transaction()
+            await transaction.start()
+            moved = await move_progress(own, *arguments)
+            await transaction.rollback()
+            return moved
+
     async def then_move(self: BatchTransaction, *arguments: Any) -> Any:
         decided = await transact(self, *arguments)
-        async with self._pool.acquire() as connection:
-            await move_progress(connection, _spans(arguments))
+        async with _own_connection() as own:
+            await move_progress(own, _spans(arguments))
         return decided
 
-    _replace(batch, "move_progress", _nothing)
+    _replace(batch, "move_progress", look)
     _replace(BatchTransaction, "_transact", then_move)
 
 
@@ -112,8 +119,13 @@ def _spans(arguments: Sequence[Any]) -> Sequence[Span]:
     return next(each for each in arguments if isinstance(each, list) and each and isinstance(each[0], Span))
 
 
-async def _nothing(connection: object, spans: object) -> None:
-    """Moves no progress."""
+@asynccontextmanager
+async def _own_connection() -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    connection = await asyncpg.connect(load_settings().database_url.get_secret_value())
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 def _replace(where: ModuleType | type, name: str, value: object) -> None:

@@ -71,6 +71,7 @@ async def judge(stage: Stage, report: Report, most_repeated: int | None) -> None
     if verdict.records < acknowledged:
         verdict.wrong.append(f"Kafka itself: {acknowledged} records were acknowledged, {verdict.records} are there")
     report.acknowledged, report.commands, report.events = acknowledged, verdict.commands, verdict.events
+    report.ended = list(stage.ended)
     report.results, report.repeated, report.letters = verdict.results, verdict.repeated, verdict.letters
     report.wrong += verdict.wrong
 

@@ -27,6 +27,7 @@ from tests.support.wait import until
 
 SESSION_MS = 6_000
 READY_SECONDS = 90.0
+_TAIL = 1_000
 # Few connections, so that they can all be taken.
 CONNECTIONS = 60
 POSTGRES = {"max_connections": str(CONNECTIONS)}
@@ -83,6 +84,7 @@ class Stage:
     members: list[Member]
     witness: Witness
     sender: Sender
+    ended: list[str] = field(default_factory=list)
 
     @property
     def servers(self) -> Servers:
@@ -113,6 +115,11 @@ class Stage:
             raise TimeoutError(f"not ready: {said}") from None
 
     async def _is_ready(self, member: Member) -> bool:
+        service = member.service
+        if service.pid is not None and not service.runs:
+            # What a platform does with a process that ends by itself; one that a fault has killed is that fault's.
+            self.ended.append(f"{member.roles}: {service.tail()[-_TAIL:]}")
+            service.start()
         return await asyncio.to_thread(_problems, member) == []
 
     async def left_to_do(self) -> list[str]:
@@ -129,7 +136,10 @@ class Stage:
 
 
 def _problems(member: Member) -> list[str]:
-    return member.service.problems()
+    try:
+        return member.service.problems()
+    except RuntimeError as ended:
+        return [str(ended)]
 
 
 @asynccontextmanager

@@ -26,9 +26,9 @@ def test_a_schedule_is_the_same_for_the_same_seed() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_a_round_has_every_kind_once(seed: int) -> None:
     """Whether crowded or not, and nobody meets a fault of its own area."""
-    steps = crowded_round(seed, most=3)
+    steps = crowded_round(seed, most=4)
     assert sorted(fault.kind for step in steps for fault in step) == sorted(all_kinds())
-    assert all(len({fault.area for fault in step}) == len(step) <= 3 for step in steps)
+    assert all(len({fault.area for fault in step}) == len(step) <= 4 for step in steps)
     kinds: list[str] = []
     for step in schedule(seed, all_kinds()):
         kinds += [fault.kind for fault in step]
@@ -61,7 +61,7 @@ def test_a_report_is_told_as_text_as_json_and_as_a_picture() -> None:
     """Every fault is in each of them; one that took too long, and one that was never overcome, are pointed out."""
     report = _report()
     assert [trial.kind for trial in report.slow] == ["broker-killed"]
-    assert "broker-killed(node=1): first event after 12.5 s" in str(report)
+    assert "broker-killed(node=1): first event after 12.5 s, first timer after 2.0 s" in str(report)
     assert "verdict: no violation" in str(report)
     found = json.loads(report.as_json())
     assert [trial["kind"] for trial in found["trials"]] == ["broker-killed", "relay-killed"]

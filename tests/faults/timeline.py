@@ -28,6 +28,7 @@ def draw(report: Report) -> str:
         (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{_HEIGHT}">',
             f"<style>{_STYLE}</style>",
+            '<rect width="100%" height="100%" fill="#fff"/>',
             f'<text x="10" y="18">{escape(_title(report))}</text>',
             *_curves(report.samples, scale),
             *_rows(report.trials, scale),

@@ -9,7 +9,6 @@ from typing import Self
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from service.consume import header_names
 from tests.e2e.broker import OUTPUTS, PARTITIONS, Broker
 from tests.faults.checker import Checker
 from tests.faults.evidence import COMMANDS, Lane, boil_down
@@ -60,7 +59,6 @@ class Witness:
         self._reading: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        header_names.install()
         await self._consumer.start()
         self._consumer.assign(self._partitions())
         self._reading = asyncio.create_task(self._read(), name="witness")

@@ -108,6 +108,13 @@ CASES: Final = (
     ),
     Case("NoPartitionMoves", _UP, 2, "0 partitions are handled by a worker.", ()),
     Case(
+        "Paused",
+        _one("bookstream_paused", "1x60"),
+        1,
+        "No commands are handled until somebody resumes (paused is 1).",
+        (_one("bookstream_paused", "0x60"),),
+    ),
+    Case(
         "PartitionStopped",
         _partitions("stopped", "1x60"),
         1,
