@@ -1,7 +1,7 @@
 # Everything runs from .venv, which the first target that needs it sets up from requirements.lock.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types architecture check format bench soak wheel lock clean
+.PHONY: help demo test lint types architecture check format bench soak wheel lock audit clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -51,6 +51,9 @@ lock: $(READY) ## brings requirements.lock to the newest versions that pyproject
 		--extra demo --group dev --output-file requirements.lock
 	@$(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-header --no-annotate \
 		--constraint requirements.lock --output-file deploy/requirements.lock
+
+audit: $(READY) ## known vulnerabilities of what the image holds, where the database of advisories is reachable
+	@$(BIN)/uvx pip-audit --requirement deploy/requirements.lock --no-deps --disable-pip
 
 clean: ## removes .venv and every cache
 	rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist

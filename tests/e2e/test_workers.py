@@ -9,6 +9,8 @@ import pytest
 
 from service.embedded.process import ServerProcess
 from service.telemetry import names
+from service.topics import CONSUMED_TOPICS
+from tests.e2e.broker import PARTITIONS
 from tests.e2e.process import COMMAND, STOP_SECONDS, Service, environment
 from tests.e2e.stage import Stage, create, open_location, stop, update, versions
 from tests.support.wait import until
@@ -51,7 +53,10 @@ async def test_several_workers_are_one_service(stage: Stage, service: Crewed) ->
             update(booking, f"u-{number}-{booking}", notes=f"{number}") for number in range(20) for booking in BOOKINGS
         )
         await stage.settle()
-        found = await scrape_until(service, lambda one: one.value(names.CONSUMER_PARTITIONS, state="moving") == 12)
+        all_moving = len(CONSUMED_TOPICS) * PARTITIONS
+        found = await scrape_until(
+            service, lambda one: one.value(names.CONSUMER_PARTITIONS, state="moving") == all_moving
+        )
         assert found.value(names.COMMANDS) == stage.sent
         assert found.value(names.COMMAND_LATENCY) == stage.sent
         assert found.value(names.RELAY_PUBLISHED, topic="booking-events") == stage.sent - 1
