@@ -6,10 +6,14 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import MappingProxyType
+from typing import Final
 
 from service.domain.graph import Action, Graph, State
 from service.graphs.draft import GraphDraft, read_graph
 from service.graphs.validate import GraphError, check_draft, check_links, is_final
+
+LONGEST: Final = 64 * 1024
+MOST_DOTS: Final = 100
 
 
 def load_graphs(extra: Path | None) -> Mapping[str, Graph]:
@@ -55,7 +59,7 @@ def _stem(file: Traversable) -> str:
 def _load(name: str, file: Traversable, mistakes: list[str]) -> Graph | None:
     before = len(mistakes)
     try:
-        draft = read_graph(file.name, name, tomllib.loads(file.read_text(encoding="utf-8")), mistakes)
+        draft = read_graph(file.name, name, tomllib.loads(_text(file)), mistakes)
         check_draft(draft)
     # A ValueError is also what bytes that are no UTF-8 and numbers of thousands of digits end in.
     except (ValueError, OSError) as error:
@@ -63,6 +67,18 @@ def _load(name: str, file: Traversable, mistakes: list[str]) -> Graph | None:
     except RecursionError:
         mistakes.append(f"{file.name}: nested too deep")
     return _build(draft) if len(mistakes) == before else None
+
+
+def _text(file: Traversable) -> str:
+    """Gives the text of a file that can be read quickly; raises ValueError for another one."""
+    text = file.read_text(encoding="utf-8")
+    if len(text) > LONGEST:
+        raise ValueError(f"expected at most {LONGEST} characters")
+    for number, line in enumerate(text.split("\n"), 1):
+        # The parser takes time and memory by the square of a key's parts.
+        if line.count(".") > MOST_DOTS:
+            raise ValueError(f"expected at most {MOST_DOTS} dots in a line (at line {number})")
+    return text
 
 
 def _build(draft: GraphDraft) -> Graph:

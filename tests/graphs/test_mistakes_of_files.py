@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from service.errors import SettingsError
-from service.graphs.loader import load_graphs
+from service.graphs.loader import LONGEST, MOST_DOTS, load_graphs
 from service.graphs.validate import GraphError
 from tests.graphs.examples import HOTEL, LIFT, NAMES, PRESENCE, mistakes
 
@@ -63,7 +63,7 @@ def test_a_bad_graph_is_a_wrong_setting() -> None:
     assert issubclass(GraphError, SettingsError)
 
 
-@pytest.mark.parametrize("value", ["[" * 20_000, "{a = " * 20_000, "{" + "a." * 20_000 + "a = 1}"])
+@pytest.mark.parametrize("value", ["[" * 20_000, "{a = " * 8000, "{" + "a." * 20_000 + "a = 1}"])
 def test_what_is_nested_too_deep_is_told(tmp_path: Path, value: str) -> None:
     """A file that no stack carries is told as any other mistake."""
     found = mistakes(tmp_path, f"aggregate = {value}\n")
@@ -75,3 +75,19 @@ def test_a_number_of_thousands_of_digits_is_told(tmp_path: Path, digits: str) ->
     """A number that Python doesn't read, or doesn't write, is told as any other mistake."""
     (found,) = mistakes(tmp_path, f"levels = {digits}\n{HOTEL}")
     assert found.startswith("hotel.toml: Exceeds the limit")
+
+
+def test_the_length_of_a_file(tmp_path: Path) -> None:
+    """A file of the greatest length is read, a longer one is told."""
+    (tmp_path / "hotel.toml").write_text(HOTEL.ljust(LONGEST, "\n"), encoding="utf-8")
+    assert "hotel" in load_graphs(tmp_path)
+    found = mistakes(tmp_path, HOTEL.ljust(LONGEST + 1, "\n"))
+    assert found == (f"hotel.toml: expected at most {LONGEST} characters",)
+
+
+def test_keys_of_many_parts(tmp_path: Path) -> None:
+    """A line with many dots is read, one with more is told: a parser takes long for keys of very many parts."""
+    (tmp_path / "hotel.toml").write_text(f"#{'.' * MOST_DOTS}\n{HOTEL}", encoding="utf-8")
+    assert "hotel" in load_graphs(tmp_path)
+    found = mistakes(tmp_path, f"\n{'a.' * MOST_DOTS}a.a = 1\n{HOTEL}")
+    assert found == (f"hotel.toml: expected at most {MOST_DOTS} dots in a line (at line 2)",)
