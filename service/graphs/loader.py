@@ -53,14 +53,15 @@ def _stem(file: Traversable) -> str:
 
 
 def _load(name: str, file: Traversable, mistakes: list[str]) -> Graph | None:
-    try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        mistakes.append(f"{file.name}: {error}")
-        return None
     before = len(mistakes)
-    draft = read_graph(file.name, name, document, mistakes)
-    check_draft(draft)
+    try:
+        draft = read_graph(file.name, name, tomllib.loads(file.read_text(encoding="utf-8")), mistakes)
+        check_draft(draft)
+    # A ValueError is also what bytes that are no UTF-8 and numbers of thousands of digits end in.
+    except (ValueError, OSError) as error:
+        mistakes.append(f"{file.name}: {error}")
+    except RecursionError:
+        mistakes.append(f"{file.name}: nested too deep")
     return _build(draft) if len(mistakes) == before else None
 
 

@@ -6,13 +6,17 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import h11
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from service.telemetry.meters import CONTENT_TYPE
 
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 METRICS_PATH = "/metrics"
+METHODS = ("GET", "HEAD")
+NOT_ALLOWED = 405
 
 
 class Probe(Protocol):
@@ -41,6 +45,18 @@ class ProbeServer(uvicorn.Server):
         yield
 
 
+class Connection(H11Protocol):
+    """Speaks HTTP/1.1; whoever breaks it when an answer is on its way, or was sent, is hung up on without a second."""
+
+    def send_400_response(self, msg: str) -> None:
+        """Answers what is no request, where there was none before it."""
+        if self.conn.our_state is h11.IDLE:
+            super().send_400_response(msg)
+            return
+        self.cycle.disconnected = True
+        self.transport.close()
+
+
 def probe_server(
     host: str, port: int, probes: Mapping[str, Probe], metrics: Callable[[], Awaitable[bytes]]
 ) -> ProbeServer:
@@ -52,6 +68,7 @@ def probe_server(
         lifespan="off",
         access_log=False,
         log_config=None,
+        http=Connection,
         ws="none",
     )
     return ProbeServer(config)
@@ -63,8 +80,15 @@ def _application(
     async def application(scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         del receive
         path = scope["path"]
-        answer = Answer(200, CONTENT_TYPE, await metrics()) if path == METRICS_PATH else await _judged(probes, path)
+        if scope["method"] not in METHODS:
+            answer = _answer(NOT_ALLOWED, [f"expected {' or '.join(METHODS)}"])
+        elif path == METRICS_PATH:
+            answer = Answer(200, CONTENT_TYPE, await metrics())
+        else:
+            answer = await _judged(probes, path)
         headers = [(b"content-type", answer.content_type.encode()), (b"cache-control", b"no-store")]
+        if answer.status == NOT_ALLOWED:
+            headers.append((b"allow", ", ".join(METHODS).encode()))
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
 
@@ -78,5 +102,9 @@ async def _judged(probes: Mapping[str, Probe], path: str) -> Answer:
     else:
         problems = await probe()
         status = 503 if problems else 200
+    return _answer(status, problems)
+
+
+def _answer(status: int, problems: list[str]) -> Answer:
     body = json.dumps({"status": "fail" if problems else "pass", "problems": problems}).encode()
     return Answer(status, "application/health+json", body)

@@ -61,3 +61,17 @@ def test_all_mistakes_of_all_files_are_told(tmp_path: Path) -> None:
 def test_a_bad_graph_is_a_wrong_setting() -> None:
     """Graph files count as settings, so the process ends with their exit code."""
     assert issubclass(GraphError, SettingsError)
+
+
+@pytest.mark.parametrize("value", ["[" * 20_000, "{a = " * 20_000, "{" + "a." * 20_000 + "a = 1}"])
+def test_what_is_nested_too_deep_is_told(tmp_path: Path, value: str) -> None:
+    """A file that no stack carries is told as any other mistake."""
+    found = mistakes(tmp_path, f"aggregate = {value}\n")
+    assert found[0].startswith("hotel.toml: ")
+
+
+@pytest.mark.parametrize("digits", ["9" * 5000, "0x" + "f" * 5000])
+def test_a_number_of_thousands_of_digits_is_told(tmp_path: Path, digits: str) -> None:
+    """A number that Python doesn't read, or doesn't write, is told as any other mistake."""
+    (found,) = mistakes(tmp_path, f"levels = {digits}\n{HOTEL}")
+    assert found.startswith("hotel.toml: Exceeds the limit")
