@@ -58,8 +58,9 @@ def build_broker(
         max_poll_interval_ms=_DAY_MS,
         # Range keeps partition i of all command topics on one member, so that one key's commands meet in one process.
         partition_assignment_strategy=(RangePartitionAssignor,),
-        # Some brokers answer an empty fetch only when this time is over, whatever has come meanwhile.
-        fetch_max_wait_ms=100,
+        # Some brokers answer an empty fetch only when this time is over, whatever has come meanwhile. And a partition
+        # whose records were just taken is asked for only when the fetch under way, for the others, is answered.
+        fetch_max_wait_ms=20,
         fetch_max_bytes=32 * 1024 * 1024,
         max_partition_fetch_bytes=4 * 1024 * 1024,
         listener=listener,

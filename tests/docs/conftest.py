@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,8 +17,10 @@ async def town(kafka: str, topic_prefix: str, database_url: str, tmp_path: Path)
         settings = environment(stage.broker, database_url, BOOKSTREAM_PARTITIONS=str(PARTITIONS))
         with Service(settings, tmp_path) as service:
             await service.ready()
-            commands = tmp_path / "place.jsonl"
-            commands.write_text(PLACE, encoding="utf-8")
-            sent = run_to_end(settings, "send", str(commands))
-            assert sent.returncode == 0, sent.stderr
+            for number, command in enumerate(PLACE):
+                file = tmp_path / f"{number}.jsonl"
+                file.write_text(command.replace("\n", " "), encoding="utf-8")
+                sent = await asyncio.to_thread(run_to_end, settings, "send", str(file))
+                assert sent.returncode == 0, sent.stderr
+                assert "applied" in sent.stdout
             yield Town(kafka, topic_prefix, settings)

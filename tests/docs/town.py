@@ -14,13 +14,14 @@ from tests.docs.blocks import Block
 
 T = TypeVar("T")
 ADDRESS = "127.0.0.1:9092"
-PLACE = """\
-{"type": "configure-location", "id": "d-1", "source": "//docs", "data": {"account_id": "acc-1", "location_id": "oslo", \
-"settings": {}}}
-{"type": "create-booking", "id": "d-2", "source": "//docs", "data": {"account_id": "acc-1", "booking_id": "b-1001", \
-"location_id": "oslo", "graph": "venue", "booking": {"starts_at": "2099-12-24T18:00:00Z", \
-"ends_at": "2099-12-24T20:00:00Z"}}}
-"""
+# One after the other is answered: between the internal channel and the external ones there is no order.
+PLACE = (
+    """{"type": "configure-location", "id": "d-1", "source": "//docs",
+        "data": {"account_id": "acc-1", "location_id": "oslo", "settings": {}}}""",
+    """{"type": "create-booking", "id": "d-2", "source": "//docs",
+        "data": {"account_id": "acc-1", "booking_id": "b-1001", "location_id": "oslo", "graph": "venue",
+            "booking": {"starts_at": "2099-12-24T18:00:00Z", "ends_at": "2099-12-24T20:00:00Z"}}}""",
+)
 ROOT = Path(__file__).resolve().parents[2]
 
 
