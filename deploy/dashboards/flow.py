@@ -18,6 +18,7 @@ from deploy.dashboards.panels import (
     total,
 )
 from service.telemetry import names
+from service.telemetry.metric import Metric
 
 # The rows that are steps of a batch. Steps between them are shown with the next one, those after the last with it.
 _TIMED: Final = ("decode", "dedupe", "load", "decide", "save", "outbox")
@@ -42,7 +43,7 @@ def _time(row: str) -> Panel:
     )
 
 
-def _rate(title: str, unit: str, metric: names.Metric, *by: str, where: str = "", more: str = "") -> Panel:
+def _rate(title: str, unit: str, metric: Metric, *by: str, where: str = "", more: str = "") -> Panel:
     """A counter by its labels."""
     called = " ".join(f"{{{{{label}}}}}" for label in by) or title.lower()
     told = f"{metric.meaning}.{more}"

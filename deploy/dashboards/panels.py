@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from service.telemetry.names import Metric
+from service.telemetry.metric import Metric
 
 # Of the namespace and the pods that are chosen at the top of the dashboard.
 HERE: Final = 'namespace="$namespace",pod=~"$pod"'

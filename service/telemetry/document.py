@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Final
 
-from service.telemetry.names import METRICS, Metric
+from service.telemetry.metric import Metric
+from service.telemetry.names import METRICS
 
 README: Final = Path(__file__).parent / "README.md"
 INTRODUCTION: Final = """\
@@ -13,7 +14,7 @@ Made from `names.py` by `python -m service.telemetry.document`; change it there.
 
 | file | holds |
 |---|---|
-| `names.py` | every metric, declared once |
+| `metric.py`, `names.py` | every metric, declared once |
 | `meters.py` | the values of this process, added up batch by batch, and their text |
 | `pulse.py` | signs of life of loops, and checks of what they depend on |
 | `lookout.py` | how Kafka is asked, apart from the clients that work |

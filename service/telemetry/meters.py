@@ -13,7 +13,8 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
-from service.telemetry.names import METRICS, Metric
+from service.telemetry.metric import Metric
+from service.telemetry.names import METRICS
 from service.telemetry.processes import Processes
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"

@@ -8,7 +8,8 @@ from typing import Final
 
 from service import parts
 from service.telemetry import probes
-from service.telemetry.names import METRICS, Metric
+from service.telemetry.metric import Metric
+from service.telemetry.names import METRICS
 from service.topics import COMMAND_TOPICS, wanted
 from tests.deploy.agreement import read
 from tests.deploy.rendered import Rendered, called, pod_labels, pod_spec, selects

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from service.telemetry.names import Metric
+from service.telemetry.metric import Metric
 from tests.e2e.process import Service
 from tests.support.wait import until
 

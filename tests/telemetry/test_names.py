@@ -8,7 +8,8 @@ import pytest
 
 from service import parts
 from service.telemetry import document, names
-from service.telemetry.names import METRICS, Metric
+from service.telemetry.metric import Metric
+from service.telemetry.names import METRICS
 
 NAME = re.compile(r"\bbookstream_[a-z][a-z_]+\b")
 LABEL = re.compile(r"[a-z][a-z_]*\Z")
