@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 _BUSY_SECONDS = 0.005
 _IDLE_SECONDS = 0.25
 _STOP_SECONDS = 10.0
+# While others go on writing: the next owner publishes what they write.
+_LAST_SECONDS = 3.0
 
 
 @dataclass(slots=True)
@@ -121,13 +123,12 @@ class Relay:
                     self.health.owner = False
                     self.health.low = 0
         finally:
-            since_stop = time.monotonic() - self._stopped_at if self._stopping.is_set() else 0.0
             await self._sweeper.stop()
             await self._lookout.close()
-            await self._producer.stop(max(1.0, _STOP_SECONDS - since_stop))
+            await self._producer.stop(max(1.0, _STOP_SECONDS - self._since_stop()))
 
     def stop(self) -> None:
-        """Let `run` end after the batch under way, or without it when Kafka takes longer than 10 s."""
+        """Let `run` end when all is published that is there now: 3 s at most, or 10 s for the batch under way."""
         self._stopped_at = time.monotonic()
         self._stopping.set()
         self._wake.set()
@@ -142,7 +143,9 @@ class Relay:
         holds.clear()
         self._producer.serve(lease)
         idle = _BUSY_SECONDS
-        while not self._stopping.is_set():
+        while True:
+            # What was committed before it was time to stop is read below, and published.
+            stopping = self._stopping.is_set()
             self.health.beat()
             self._wake.clear()
             page = await window.read(holds.due())
@@ -160,9 +163,11 @@ class Relay:
             if outcome.freed:
                 window.back_to(page)
             moved = window.pass_by(page, waiting=bool(outcome.problems))
-            if outcome.confirmed or (moved and page.end < math.inf):
+            if (outcome.confirmed or (moved and page.end < math.inf)) and self._since_stop() < _LAST_SECONDS:
                 idle = _BUSY_SECONDS
                 continue
+            if stopping:
+                return
             await wait_for_event(self._wake, idle)
             idle = min(idle * 2, _IDLE_SECONDS)
 
@@ -211,4 +216,7 @@ class Relay:
         return True
 
     def _give_up(self) -> bool:
-        return self._stopping.is_set() and time.monotonic() - self._stopped_at > _STOP_SECONDS
+        return self._since_stop() > _STOP_SECONDS
+
+    def _since_stop(self) -> float:
+        return time.monotonic() - self._stopped_at if self._stopping.is_set() else 0.0

@@ -79,6 +79,7 @@ async def test_the_whole_service_on_a_verified_server(
             )
             code, out, said = await finished(environment(stage.broker, url), ["resync", "--json"])
             assert code == 0, out + said
+            await stage.settle()
             assert await stop(service) == 0, service.tail()
         assert versions(await stage.events()) == {"b-1": [1, 1]}
 
