@@ -7,7 +7,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from service.embedded import EmbeddedBroker
+from service.embedded import EmbeddedBroker, EmbeddedPostgres
 from tests.support import kafka as kafka_support
 from tests.support import postgres as postgres_support
 from tests.support.apart import run_apart
@@ -65,6 +65,21 @@ def kafka() -> Iterator[str]:
         pytest.fail(found.explain())
     with found.source.start() as bootstrap:
         yield bootstrap
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[EmbeddedPostgres]:
+    """A server of the test's own, to be killed."""
+    with EmbeddedPostgres() as server:
+        yield server
+
+
+@pytest.fixture
+def own_kafka() -> Iterator[JarKafka]:
+    """A node of the test's own, to be killed."""
+    fetch_jars()
+    with JarKafka() as server:
+        yield server
 
 
 @pytest.fixture

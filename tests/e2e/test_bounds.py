@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
@@ -13,7 +12,7 @@ from service.store.migrate import migrate
 from tests.e2e.broker import Broker
 from tests.e2e.process import Service, environment
 from tests.e2e.stage import create, open_location, staged, stop
-from tests.support.kafka_jars import JarKafka, fetch_jars
+from tests.support.kafka_jars import JarKafka
 from tests.support.wait import until
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.kafka]
@@ -28,21 +27,6 @@ SELECT 'booking-events', ('k' || n % 100)::bytea, '[]', convert_to(repeat('x', 2
 FROM generate_series(1, $1::int) AS n
 """
 GENERATION = re.compile(r"Joined group .*? \(generation (\d+)\)")
-
-
-@pytest.fixture
-def own_postgres() -> Iterator[EmbeddedPostgres]:
-    """A server of the test's own, to be killed."""
-    with EmbeddedPostgres() as server:
-        yield server
-
-
-@pytest.fixture
-def own_kafka() -> Iterator[JarKafka]:
-    """A node of the test's own, to be killed."""
-    fetch_jars()
-    with JarKafka() as server:
-        yield server
 
 
 async def process_value(service: Service, name: str) -> float:

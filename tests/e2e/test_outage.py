@@ -1,7 +1,6 @@
 """PostgreSQL goes away in the midst of work and comes back."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
@@ -14,13 +13,6 @@ from tests.e2e.stage import Stage, create, open_location, staged, stop, update, 
 from tests.support.wait import until
 
 BOOKINGS = [f"b-{number}" for number in range(20)]
-
-
-@pytest.fixture
-def own_postgres() -> Iterator[EmbeddedPostgres]:
-    """A server of the test's own, to be killed."""
-    with EmbeddedPostgres() as server:
-        yield server
 
 
 @pytest.mark.timeout(150)

@@ -1,7 +1,7 @@
 """Probes of running services while each thing that they depend on is broken."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,26 +14,11 @@ from tests.e2e import broker as e2e_broker
 from tests.e2e.broker import Broker
 from tests.e2e.process import Service, environment
 from tests.e2e.stage import Stage, create, open_location, staged, update
-from tests.support.kafka_jars import JarKafka, fetch_jars
+from tests.support.kafka_jars import JarKafka
 from tests.support.wait import until
 from tests.telemetry.scrape import scrape, scrape_until
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.kafka]
-
-
-@pytest.fixture
-def own_postgres() -> Iterator[EmbeddedPostgres]:
-    """A server of the test's own, to be killed."""
-    with EmbeddedPostgres() as server:
-        yield server
-
-
-@pytest.fixture
-def own_kafka() -> Iterator[JarKafka]:
-    """A node of the test's own, to be killed."""
-    fetch_jars()
-    with JarKafka() as server:
-        yield server
 
 
 async def live(service: Service) -> int:
