@@ -1,13 +1,13 @@
 """Where Kafka is: the options that commands share, and what is said when it does not answer."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import click
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from service.consume.ready import missing_topics
@@ -83,3 +83,24 @@ async def producing(target: Target) -> AsyncIterator[AIOKafkaProducer]:
         yield producer
     finally:
         await producer.stop()
+
+
+async def start_consumer(consumer: AIOKafkaConsumer, take_positions: Callable[[], Awaitable[None]]) -> None:
+    """Starts a consumer and places it; one that can't be placed is stopped again."""
+    await consumer.start()
+    try:
+        await take_positions()
+    except BaseException:
+        await consumer.stop()
+        raise
+
+
+async def assign_topics(consumer: AIOKafkaConsumer, target: Target, topics: Sequence[str]) -> list[TopicPartition]:
+    """Assigns every partition of the topics (logical names) to a started consumer, and gives them."""
+    full = [target.prefix + name for name in topics]
+    await consumer._client.set_topics(full)  # noqa: SLF001  partitions are known of these alone
+    places = [
+        TopicPartition(topic, number) for topic in full for number in sorted(consumer.partitions_for_topic(topic) or ())
+    ]
+    consumer.assign(places)
+    return places

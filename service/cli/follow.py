@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
 from schemas import headers as names
-from service.cli.connect import Target, require_topics
+from service.cli.connect import Target, assign_topics, require_topics, start_consumer
 from service.consume import header_names
 
 OUTPUTS: Final = (names.BOOKING_EVENTS, names.VISIT_EVENTS, names.COMMAND_RESULTS, names.COMMANDS_DLQ)
@@ -75,12 +75,7 @@ class Follower:
             fetch_max_wait_ms=100,
             **self._target.options,
         )
-        await self._consumer.start()
-        try:
-            await self._take_positions()
-        except BaseException:
-            await self._consumer.stop()
-            raise
+        await start_consumer(self._consumer, self._take_positions)
         return self
 
     async def __aexit__(
@@ -102,13 +97,7 @@ class Follower:
 
     async def _take_positions(self) -> None:
         """What is written from here on is read, even if it is written before the first fetch."""
-        await self._consumer._client.set_topics([self._target.prefix + name for name in self._topics])  # noqa: SLF001
-        places = [
-            TopicPartition(topic, partition)
-            for topic in (self._target.prefix + name for name in self._topics)
-            for partition in sorted(self._consumer.partitions_for_topic(topic) or ())
-        ]
-        self._consumer.assign(places)
+        await assign_topics(self._consumer, self._target, self._topics)
         if self._from_beginning:
             await self._consumer.seek_to_beginning()
         else:

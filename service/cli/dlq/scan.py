@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
 from schemas import headers as names
-from service.cli.connect import Target, require_topics
+from service.cli.connect import Target, assign_topics, require_topics, start_consumer
 from service.cli.dlq.letter import Letter, letter_of
 from service.consume import header_names
 
@@ -44,12 +44,7 @@ class Scan:
             max_partition_fetch_bytes=FETCH_BYTES // 4,
             **self._target.options,
         )
-        await self._consumer.start()
-        try:
-            await self._take_positions()
-        except BaseException:
-            await self._consumer.stop()
-            raise
+        await start_consumer(self._consumer, self._take_positions)
         return self
 
     async def __aexit__(
@@ -110,10 +105,7 @@ class Scan:
         return None
 
     async def _take_positions(self) -> None:
-        topic = self._target.prefix + names.COMMANDS_DLQ
-        await self._consumer._client.set_topics([topic])  # noqa: SLF001  partitions are known of these alone
-        places = [TopicPartition(topic, number) for number in sorted(self._consumer.partitions_for_topic(topic) or ())]
-        self._consumer.assign(places)
+        places = await assign_topics(self._consumer, self._target, (names.COMMANDS_DLQ,))
         self._begins = await self._consumer.beginning_offsets(places)
         self._ends = await self._consumer.end_offsets(places)
         self.rewind()
