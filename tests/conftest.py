@@ -1,9 +1,10 @@
 """Servers and databases for every test, and a plain account of the tests that this machine cannot run."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import asyncpg
 import hypothesis
 import pytest
 
@@ -48,6 +49,13 @@ def database_url(databases: Databases) -> Iterator[str]:
     """Address of a fresh, migrated database."""
     with databases.migrated() as url:
         yield url
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator["asyncpg.Pool[asyncpg.Record]"]:
+    """Connections to that database."""
+    async with asyncpg.create_pool(database_url, min_size=0, max_size=6) as made:
+        yield made
 
 
 @pytest.fixture

@@ -122,18 +122,19 @@ class Workload:
 
 def things(count: int) -> list[Thing]:
     """So many aggregates of every kind, each alone."""
-    return [_thing(number) for number in range(count)]
+    return [thing(number, str(number)) for number in range(count)]
 
 
-def _thing(number: int) -> Thing:
+def thing(number: int, name: str) -> Thing:
+    """The kinds of aggregates in turn, by number; its id ends with the name."""
     match number % 5:
         case 0:
-            return Thing("visit", f"v-{number}", "waitlist")
+            return Thing("visit", f"v-{name}", "waitlist")
         case 1:
-            return Thing("booking", f"b-{number}", "confirm_decline")
+            return Thing("booking", f"b-{name}", "confirm_decline")
         case 2:
-            return Thing("booking", f"b-{number}", "instant")
+            return Thing("booking", f"b-{name}", "instant")
         case 3:
-            return Thing("booking", f"b-{number}", "venue", internal=True)
+            return Thing("booking", f"b-{name}", "venue", internal=True)
         case _:
-            return Thing("booking", f"b-{number}", "venue")
+            return Thing("booking", f"b-{name}", "venue")

@@ -3,7 +3,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import asyncpg
 import pytest
 
 from service.erase import person
@@ -23,13 +22,6 @@ CANARIES = ("90090090", "doe.example", "canary", "c-canary", "nuts")
 TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
 TAKE = "DELETE FROM outbox WHERE topic = 'internal-commands' RETURNING seq, key, headers, value"
 GUEST = {"first_name": "Canary", "last_name": "Doe", "phone": "+47 900 90 090", "email": EMAIL.upper()}
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[Pool]:
-    """Connections to the test's database."""
-    async with asyncpg.create_pool(database_url, min_size=0, max_size=4) as made:
-        yield made
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tests.e2e.broker import Sent, headers, record_of
 from tests.e2e.model import Command
-from tests.e2e.workload import LOCATION, Thing, Workload
+from tests.e2e.workload import LOCATION, Thing, Workload, thing
 
 ACCOUNTS = ("acc-north", "acc-south")
 # A reply to nearly every command: what is not answered can't be judged as well.
@@ -62,7 +62,7 @@ def _commands(account: str, seed: int, mix: Mix) -> Iterator[Sent]:
 
 def _things(generation: int, mix: Mix) -> list[Thing]:
     stem = f"{generation}"
-    single = [_single(f"{stem}-{number}", number) for number in range(mix.single)]
+    single = [thing(number, f"{stem}-{number}") for number in range(mix.single)]
     timed = [
         Thing("booking", f"t-{stem}-{number}", ("instant", "confirm_decline")[number % 2], over=True)
         for number in range(mix.timed)
@@ -74,20 +74,6 @@ def _things(generation: int, mix: Mix) -> list[Thing]:
         for number in range(_MEMBERS)
     ]
     return single + timed + members
-
-
-def _single(name: str, number: int) -> Thing:
-    match number % 5:
-        case 0:
-            return Thing("visit", f"v-{name}", "waitlist")
-        case 1:
-            return Thing("booking", f"b-{name}", "confirm_decline")
-        case 2:
-            return Thing("booking", f"b-{name}", "instant")
-        case 3:
-            return Thing("booking", f"b-{name}", "venue", internal=True)
-        case _:
-            return Thing("booking", f"b-{name}", "venue")
 
 
 def _stray(chance: random.Random, count: int) -> Sent:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import asyncpg
+from asyncpg.transaction import Transaction
 
 from service.relay.relay import Relay
 from service.relay.window import Window
@@ -63,6 +64,19 @@ def without_repeats(numbers: list[int]) -> list[int]:
         if not seen or number > seen[-1]:
             seen.append(number)
     return seen
+
+
+@asynccontextmanager
+async def late_row(database_url: str) -> AsyncIterator[Transaction]:
+    """A row that has its number, and is there once the transaction is committed."""
+    late = await asyncpg.connect(database_url)
+    try:
+        transaction = late.transaction()
+        await transaction.start()
+        await late.execute("INSERT INTO outbox (topic, key, headers, value) VALUES ($1, 'late', '[]', '1')", TOPIC)
+        yield transaction
+    finally:
+        await late.close()
 
 
 async def test_rows_are_published_in_order_and_deleted(
@@ -166,19 +180,12 @@ async def test_late_commit_of_a_smaller_number_is_not_passed_by(
 ) -> None:
     """The bound waits for a writer that holds a smaller number, and the next version of its key comes after it."""
     await make_topics(kafka, topic_prefix, [TOPIC])
-    late = await asyncpg.connect(database_url)
-    try:
-        transaction = late.transaction()
-        await transaction.start()
-        await late.execute("INSERT INTO outbox (topic, key, headers, value) VALUES ($1, 'late', '[]', '1')", TOPIC)
-        async with relaying(kafka, database_url, topic_prefix) as running:
-            await fill(pool, rows(100))
-            await until(lambda: running.health.published == 100)
-            await transaction.commit()
-            await fill(pool, [(TOPIC, b"late", [], b"2")])
-            await drained(pool)
-    finally:
-        await late.close()
+    async with late_row(database_url) as transaction, relaying(kafka, database_url, topic_prefix) as running:
+        await fill(pool, rows(100))
+        await until(lambda: running.health.published == 100)
+        await transaction.commit()
+        await fill(pool, [(TOPIC, b"late", [], b"2")])
+        await drained(pool)
     assert (await by_key(kafka, topic_prefix + TOPIC, 102))[b"late"] == [1, 2]
 
 

@@ -1,9 +1,8 @@
-import asyncpg
 import pytest
 
 from service.relay.window import MOST_ROWS, ROWS, Window
 from tests.kafka.harness import Pool, fill, make_topics, set_config
-from tests.kafka.test_relay import TOPIC, by_key, drained, relaying, rows
+from tests.kafka.test_relay import TOPIC, by_key, drained, late_row, relaying, rows
 from tests.support.wait import until
 
 pytestmark = pytest.mark.timeout(120)
@@ -62,11 +61,7 @@ async def test_a_late_row_in_front_of_held_ones_goes_before_its_successor(
 ) -> None:
     """Reading does not go on behind held rows while a writer may still leave one before them."""
     await make_topics(kafka, topic_prefix, [TOPIC])
-    late = await asyncpg.connect(database_url)
-    try:
-        transaction = late.transaction()
-        await transaction.start()
-        await late.execute("INSERT INTO outbox (topic, key, headers, value) VALUES ($1, 'late', '[]', '1')", TOPIC)
+    async with late_row(database_url) as transaction:
         await pool.execute(MANY, RESULTS, ROWS + 100)
         await fill(pool, rows(10))
         async with relaying(kafka, database_url, topic_prefix) as running:
@@ -74,8 +69,6 @@ async def test_a_late_row_in_front_of_held_ones_goes_before_its_successor(
             await transaction.commit()
             await fill(pool, [(TOPIC, b"late", [], b"2")])
             await until(lambda: running.health.published == 12)
-    finally:
-        await late.close()
     assert (await by_key(kafka, topic_prefix + TOPIC, 12))[b"late"] == [1, 2]
 
 

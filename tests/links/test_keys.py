@@ -1,9 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-
-import asyncpg
-import pytest
 
 from service.links.keys import REFRESH_SECONDS, Keyring, LinkKeys
 from service.links.store import NOTICE, SECRET_BYTES, list_keys, revoke, rotate
@@ -11,13 +7,6 @@ from service.trust.sealing import load_sealer
 from tests.handle.harness import Pool
 
 NOON = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[Pool]:
-    """Connections to the test's database."""
-    async with asyncpg.create_pool(database_url, min_size=0, max_size=6) as made:
-        yield made
 
 
 class Clock:

@@ -1,6 +1,6 @@
 """The stage of a real Kafka and the bench of batches, as other folders have them."""
 
 from tests.e2e.conftest import stage
-from tests.handle.conftest import bench, pool
+from tests.handle.conftest import bench
 
-__all__ = ["bench", "pool", "stage"]
+__all__ = ["bench", "stage"]

@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -35,13 +35,6 @@ class Ticks:
     def __call__(self) -> float:
         """The present number of seconds."""
         return self.now
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[Pool]:
-    """Connections to the test's database."""
-    async with asyncpg.create_pool(database_url, min_size=0, max_size=3) as made:
-        yield made
 
 
 @pytest.fixture
