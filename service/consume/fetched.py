@@ -110,14 +110,17 @@ class FetchedBatch:
         data = self._data
         codec = data[_ATTRIBUTES] & _CODEC
         if not codec:
-            self._records.weight += len(data)
+            self._weigh(data)
             return self._batch, data
         head = bytearray(data[:_HEAD])
         head[_ATTRIBUTES] &= ~_CODEC
         expanded = b"".join((head, expand(codec, bytes(data[_HEAD:]))))
-        if len(expanded) <= LARGE:
-            self._records.weight += len(expanded)
+        self._weigh(expanded)
         return DefaultRecordBatch(expanded), expanded
+
+    def _weigh(self, data: bytes | memoryview) -> None:
+        """Until it is known better, each record is as large as the others."""
+        self._records.weight = len(data) // max(1, int.from_bytes(data[_COUNT]))
 
     def _checked(self, batch: Iterable[Any], data: bytes | memoryview) -> Iterable[Any]:
         """Of a large batch, no record is parsed before it was looked at."""
@@ -134,7 +137,7 @@ class FetchedBatch:
             count = _headers(data, begin)
             if count > MOST_HEADERS:
                 raise Unreadable(f"a record has {count} headers")
-            self._records.weight += length
+            self._records.weight = length
             yield
         if at != len(data):
             raise Unreadable("something follows its records")
@@ -142,7 +145,7 @@ class FetchedBatch:
     def _unread(self, last_read: Any, why: str) -> UnreadRecord:
         batch, data = self._batch, self._data
         first, last = batch.base_offset if last_read is None else last_read.offset + 1, batch.next_offset - 1
-        self._records.weight += len(data)
+        self._records.weight = len(data)
         value = UnreadableBatch.of(bytes(data), first, last, why)
         return UnreadRecord(last, batch.max_timestamp, batch.timestamp_type, value)
 
@@ -184,7 +187,7 @@ def _headers(data: bytes | memoryview, at: int) -> int:
 class FetchedRecords:
     """Stands in for aiokafka's `MemoryRecords`: the batches of one partition in a fetch response.
 
-    `weight` is what was read of them, as bytes in memory; who bounds it sets it to nothing.
+    `weight` is how many bytes the record is that was read last.
     """
 
     def __init__(self, data: bytes) -> None:

@@ -40,25 +40,24 @@ class BoundedResult(FetchResult):  # type: ignore[misc]  # aiokafka has no types
         room = _ROOM.get()
         if room.left <= 0 or self.error or not self.check_assignment(self._topic_partition) or not self.has_more():
             return []
-        source = self._partition_records._records  # noqa: SLF001  it has no other reader
         taken: list[Any] = []
-        source.weight = 0
         try:
-            over = self._take(taken, source, room.left, max_records)
+            over = self._take(taken, room, max_records)
         except Exception as error:  # noqa: BLE001  whatever it is
             over, self.error = bool(taken), None if taken else error
-        room.left -= source.weight
         self._update_position()
         if over:
             self._partition_records = None
         return taken
 
-    def _take(self, taken: list[Any], source: Any, room: int, max_records: int | None) -> bool:
+    def _take(self, taken: list[Any], room: _Room, max_records: int | None) -> bool:
         """Tells whether nothing more is to be taken of what was fetched."""
-        for record in self._partition_records:
+        records = self._partition_records
+        source = records._records  # noqa: SLF001  it tells how large the record is that it gave last
+        for record in records:
             taken.append(record)
-            source.weight += PER_HEADER * len(record.headers)
-            if source.weight >= room:
+            room.left -= source.weight + PER_HEADER * len(record.headers)
+            if room.left <= 0:
                 return True
             if len(taken) == max_records:
                 return False

@@ -113,20 +113,24 @@ def test_names_that_are_no_text_in_a_compressed_batch() -> None:
         assert list(found[len(first)].headers) == [("\udcff\udcfe", b"x")]
 
 
-def test_weight_is_what_is_expanded() -> None:
-    """A small batch counts as a whole, a large one as far as it was read."""
-    small = compressed(encoded(THREE), *CODECS["gzip"])
-    records = FetchedRecords(small)
-    batch = records.next_batch()
-    assert batch is not None
-    list(batch)
-    assert records.weight == len(encoded(THREE))
-    half = 600_000
-    records = FetchedRecords(compressed(encoded([*filled(half), *filled(half)]), *CODECS["gzip"]))
-    reader = iter(records.next_batch() or ())
-    for number in (1, 2):
-        next(reader)
-        assert number * half - 100 < records.weight < number * half
+def test_how_large_a_record_is() -> None:
+    """A record of a small batch is as large as the others, one of a large batch as large as it is."""
+    plain = encoded(THREE)
+    for batch in (plain, compressed(plain, *CODECS["gzip"])):
+        assert [weight for _, weight in weighed(batch)] == [len(plain) // 3] * 3
+    large = compressed(encoded([*filled(2 * LARGE), *filled(600_000), *THREE]), *CODECS["gzip"])
+    weights = [weight for _, weight in weighed(large)]
+    assert 2 * LARGE - 5 < weights[0] < 2 * LARGE
+    assert 600_000 - 5 < weights[1] < 600_000
+    assert max(weights[2:]) < 20
+    bomb = compressed(encoded([*filled(MOST_BYTES), (b"k", b"", ())]), *CODECS["zstd"])
+    assert [weight for _, weight in weighed(bomb)] == [len(bomb)]
+
+
+def weighed(batch: bytes) -> list[tuple[int, int]]:
+    """Offset and size of each record."""
+    records = FetchedRecords(batch)
+    return [(each.offset, records.weight) for each in records.next_batch() or ()]
 
 
 @pytest.mark.parametrize("version", [0, 1])
