@@ -1,6 +1,7 @@
 """A run: traffic, faults from a schedule, and the verdict when everything has come to rest."""
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -48,20 +49,23 @@ async def run(
                 break
             await stage.ready()
             await asyncio.sleep(_PAUSE_SECONDS)
+            await _in_step(stage, limits, struck, epoch)
             report.trials += await trial.run(stage, together, epoch)
             tell(_line(stage, report, epoch, ", ".join(fault.told() for fault in together)))
+        stage.sender.share = None
         if limits.records is None:
             await stage.sender.stop()
         await stage.sender.finished()
     await _settle(stage, report)
     report.seconds = time.monotonic() - epoch
-    await judge(stage, report, most_repeated)
+    await judge(stage, report, most_repeated, tell)
+    gc.unfreeze()
     return report
 
 
-async def judge(stage: Stage, report: Report, most_repeated: int | None) -> None:
+async def judge(stage: Stage, report: Report, most_repeated: int | None, tell: Tell) -> None:
     """Asks the checker, and compares the database with what it found."""
-    verdict = stage.witness.checker.judge(most_repeated=most_repeated)
+    verdict = stage.witness.checker.judge(most_repeated=most_repeated, tell=tell)
     connection = await stage.connect()
     try:
         verdict.wrong += await ledger.check(connection, verdict)
@@ -73,6 +77,7 @@ async def judge(stage: Stage, report: Report, most_repeated: int | None) -> None
     report.acknowledged, report.commands, report.events = acknowledged, verdict.commands, verdict.events
     report.ended = list(stage.ended)
     report.results, report.repeated, report.letters = verdict.results, verdict.repeated, verdict.letters
+    report.outcomes = dict(verdict.outcomes.most_common())
     report.wrong += verdict.wrong
 
 
@@ -94,6 +99,16 @@ def _is_over(stage: Stage, limits: Limits, seconds: float, faults: int) -> bool:
     return seconds >= limits.seconds or stage.sender.done or (limits.faults is not None and faults >= limits.faults)
 
 
+async def _in_step(stage: Stage, limits: Limits, struck: int, epoch: float) -> None:
+    """Where both are counted, faults and records keep step: neither is over long before the other."""
+    if limits.faults is None or limits.records is None:
+        return
+    stage.sender.share = (struck + 1) / limits.faults
+    enough = limits.records * struck / limits.faults
+    while stage.sender.sent < enough and time.monotonic() - epoch < limits.seconds:  # noqa: ASYNC110  no event tells
+        await asyncio.sleep(_PAUSE_SECONDS)
+
+
 @contextmanager
 def _sampling(stage: Stage, report: Report, epoch: float, tell: Tell) -> Iterator[None]:
     async def sample() -> None:
@@ -103,6 +118,8 @@ def _sampling(stage: Stage, report: Report, epoch: float, tell: Tell) -> Iterato
             report.samples.append(Sample(moment, stage.sender.acknowledged, stage.witness.checker.fresh, memory))
             if len(report.samples) % 10 == 0:
                 tell(_line(stage, report, epoch, ""))
+                # What is kept for the verdict only grows: to look through it again and again would halt the proxies.
+                gc.freeze()
             await asyncio.sleep(_SAMPLE_SECONDS)
 
     task = asyncio.create_task(sample(), name="samples")
@@ -113,8 +130,8 @@ def _sampling(stage: Stage, report: Report, epoch: float, tell: Tell) -> Iterato
 
 
 def _memory(stage: Stage) -> dict[str, int]:
-    """The largest process of each role."""
-    found: dict[str, int] = {}
+    """The largest process of each role, and the harness itself."""
+    found: dict[str, int] = {"harness": psutil.Process().memory_info().rss}
     for member in stage.members:
         pid = member.service.pid
         if pid is not None and psutil.pid_exists(pid):

@@ -16,7 +16,9 @@ from service.store.migrate import migrate
 from tests.e2e.broker import Broker, configure
 from tests.e2e.process import COMMAND, Service, environment
 from tests.e2e.workload import LOCATION
+from tests.faults.guests import Guests
 from tests.faults.ledger import Connection, waiting
+from tests.faults.model_state import STRICT, STRICT_SETTINGS
 from tests.faults.sender import Sender
 from tests.faults.traffic import ACCOUNTS, Mix, traffic
 from tests.faults.witness import Witness
@@ -28,6 +30,7 @@ from tests.support.wait import until
 SESSION_MS = 6_000
 READY_SECONDS = 90.0
 _TAIL = 1_000
+_LOCATIONS: Mapping[str, Mapping[str, object]] = {LOCATION: {}, STRICT: STRICT_SETTINGS}
 # Few connections, so that they can all be taken.
 CONNECTIONS = 60
 POSTGRES = {"max_connections": str(CONNECTIONS)}
@@ -189,13 +192,16 @@ async def _played(stack: AsyncExitStack, scene: Scene, directory: Path, cast: Ca
     """Makes topics, starts the processes and the witness, configures the locations."""
     await scene.broker.make_topics()
     members = [await _member(stack, scene, role, cast, directory) for role in cast.roles]
-    witness = await stack.enter_async_context(Witness(scene.broker))
-    sender = Sender(scene.broker, traffic(load.seed, load.mix), load.pace, load.seed)
+    guests = Guests(load.seed)
+    witness = await stack.enter_async_context(Witness(scene.broker, guests.hear))
+    sender = Sender(scene.broker, guests.among(traffic(load.seed, load.mix)), load.pace, load.seed)
     stage = Stage(scene.own, scene.broker, scene.database_url, members, witness, sender)
     for member in members:
         stack.enter_context(member.service)
     await stage.ready()
-    await scene.broker.send([configure(account, LOCATION) for account in ACCOUNTS])
+    await scene.broker.send(
+        [configure(account, name, settings) for account in ACCOUNTS for name, settings in _LOCATIONS.items()]
+    )
     await until(lambda: _is_settled(stage), READY_SECONDS)
     return stage
 
@@ -212,4 +218,4 @@ async def _member(stack: AsyncExitStack, scene: Scene, roles: str, cast: Cast, d
 
 async def _is_settled(stage: Stage) -> bool:
     reached = stage.witness.command_ends()
-    return sum(reached.values()) >= len(ACCOUNTS) and not await stage.left_to_do()
+    return sum(reached.values()) >= len(ACCOUNTS) * len(_LOCATIONS) and not await stage.left_to_do()
