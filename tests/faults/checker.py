@@ -37,7 +37,9 @@ class Verdict:
 class Checker:
     """Takes the records of every topic, those of one partition in their order."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, signing: bool = False) -> None:
+        """With `signing` whoever comes on an external channel signs, or bears a link."""
+        self._signing = signing
         self._wrong: list[str] = []
         self._ends: dict[Lane, int] = {}
         self._firsts: dict[CommandKey, Asked] = {}
@@ -178,19 +180,21 @@ class Checker:
         ]
 
     def _is_stranger(self, asked: Asked) -> bool:
-        """Whether a command bears a link that was never offered for what it asks."""
+        """Whether a command is not signed, or bears a link that was never offered for what it asks."""
         data, command = asked.command.data, asked.command
-        wanted = (asked.account, (command.kind, command.aggregate_id), data.get("action"))
-        return "link" in data and self._links.get(data["link"]) != wanted
+        if "link" in data:
+            wanted = (asked.account, (command.kind, command.aggregate_id), data.get("action"))
+            return self._links.get(data["link"]) != wanted
+        return self._signing and not command.internal and not asked.signed
 
     def _misjudged_stranger(self, asked: Asked) -> list[str]:
         """It is turned away, names no account in the answer, and changes nothing."""
         told = self._observed.get((STRANGER, asked.command.id), Observed())
         wrong = []
         if asked.key in self._observed:
-            wrong.append(f"let in: {asked.key} bears a link that is not for it")
+            wrong.append(f"let in: {asked.key} proves nothing of its sender")
         if told.changes or told.said != {_TURNED_AWAY}:
-            wrong.append(f"wrong or missing result: {asked.key} bears a link that is not for it, and hears {told.said}")
+            wrong.append(f"wrong or missing result: {asked.key} proves nothing of its sender, and hears {told.said}")
         return wrong
 
     def _replay(self, verdict: Verdict, strangers: Collection[CommandKey], tell: Tell) -> None:

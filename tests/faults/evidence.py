@@ -10,7 +10,8 @@ from typing import Any, Literal, Protocol
 from tests.e2e.checker import DEAD_LETTERS, EVENTS, RESULTS
 from tests.e2e.model import COUNT, TEXT, Command, Identity
 
-COMMANDS = ("booking-commands", "visit-commands", "internal-commands")
+INTERNAL = "internal-commands"
+COMMANDS = ("booking-commands", "visit-commands", INTERNAL)
 SERVICE = "/bookstream"
 STRANGER = ""
 _TYPES = frozenset({"create-visit", "update-visit", "create-booking", "update-booking", "state-action"})
@@ -48,6 +49,7 @@ class Asked:
     offset: int
     system: bool
     expiry: Expiry = "never"
+    signed: bool = False
 
     @property
     def key(self) -> CommandKey:
@@ -153,14 +155,14 @@ def _command(lane: Lane, record: Record) -> Asked | Stray | SetUp:
     if kind not in _TYPES or data is None or given is None:
         return Stray(lane, record.offset, _original(record))
     about = "visit" if "visit_id" in data else "booking"
-    internal, reply = lane[0] == "internal-commands", "ce_replyto" in named
+    internal, reply = lane[0] == INTERNAL, "ce_replyto" in named
     command = (
         Command(given, kind, "visit", data["visit_id"], data, internal, reply)
         if about == "visit"
         else Command(given, kind, "booking", data["booking_id"], data, internal, reply)
     )
     system, expiry = named.get("ce_source") == SERVICE, _expiry(named, record)
-    return Asked(data["account_id"], command, lane, record.offset, system, expiry)
+    return Asked(data["account_id"], command, lane, record.offset, system, expiry, "webhook-signature" in named)
 
 
 def _expiry(named: Mapping[str, str], record: Record) -> Expiry:

@@ -1,6 +1,7 @@
 """Whether the database holds what the topics say, and nothing waits."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TypeAlias
 
 import asyncpg
@@ -11,7 +12,7 @@ from tests.faults.evidence import COMMANDS, Lane
 from tests.faults.model import plays_by_itself
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-_TIMERS_DUE = "SELECT count(*) FROM timer WHERE due_at <= now()"
+_TIMERS_DUE = "SELECT count(*) FROM timer WHERE due_at <= coalesce($1, now())"
 
 
 async def progress(connection: Connection) -> dict[Lane, int]:
@@ -22,20 +23,20 @@ async def progress(connection: Connection) -> dict[Lane, int]:
     return {(row["topic"], row["partition"]): row["next_offset"] for row in rows if row["next_offset"] > 0}
 
 
-async def waiting(connection: Connection, ends: Mapping[Lane, int]) -> list[str]:
-    """What is still to be done: records to consume, rows to publish, timers to fire."""
+async def waiting(connection: Connection, ends: Mapping[Lane, int], until: datetime | None = None) -> list[str]:
+    """What is still to be done: records to consume, rows to publish, timers to fire that were due by then (or now)."""
     moved = await progress(connection)
     behind = {lane: (moved.get(lane, 0), end) for lane, end in ends.items() if moved.get(lane, 0) < end}
     rows = await connection.fetchval("SELECT count(*) FROM outbox")
-    timers = await connection.fetchval(_TIMERS_DUE)
+    timers = await connection.fetchval(_TIMERS_DUE, until)
     told = [f"not consumed: {lane} stands at {there} of {end}" for lane, (there, end) in behind.items()]
     told += [f"not published: {rows} rows of the outbox"] if rows else []
     return told + ([f"not fired: {timers} timers"] if timers else [])
 
 
-async def check(connection: Connection, verdict: Verdict) -> list[str]:
-    """Lists what is wrong in the database after everything is done."""
-    wrong = await waiting(connection, verdict.ends)
+async def check(connection: Connection, verdict: Verdict, until: datetime | None = None) -> list[str]:
+    """Lists what is wrong in the database after everything is done that was due by then (or now)."""
+    wrong = await waiting(connection, verdict.ends, until)
     moved = await progress(connection)
     if moved != verdict.ends:
         wrong.append(f"progress: the database has {moved}, the log ends at {verdict.ends}")

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 import psutil
 
@@ -57,18 +58,22 @@ async def run(
             await stage.sender.stop()
         await stage.sender.finished()
     await _settle(stage, report)
+    # Timers go on coming due; those from here on are left alone, so that nothing moves while all is compared.
+    rested = await stage.stop_clocks()
+    await _settle(stage, report, rested)
     report.seconds = time.monotonic() - epoch
-    await judge(stage, report, most_repeated, tell)
+    tell(f"at rest after {report.seconds:.0f} s, judging")
+    await judge(stage, report, most_repeated, rested, tell)
     gc.unfreeze()
     return report
 
 
-async def judge(stage: Stage, report: Report, most_repeated: int | None, tell: Tell) -> None:
+async def judge(stage: Stage, report: Report, most_repeated: int | None, rested: datetime, tell: Tell) -> None:
     """Asks the checker, and compares the database with what it found."""
     verdict = stage.witness.checker.judge(most_repeated=most_repeated, tell=tell)
     connection = await stage.connect()
     try:
-        verdict.wrong += await ledger.check(connection, verdict)
+        verdict.wrong += await ledger.check(connection, verdict, rested)
     finally:
         await connection.close()
     acknowledged = stage.sender.acknowledged
@@ -81,12 +86,12 @@ async def judge(stage: Stage, report: Report, most_repeated: int | None, tell: T
     report.wrong += verdict.wrong
 
 
-async def _settle(stage: Stage, report: Report) -> None:
-    """Waits until nothing is left to do; what stays undone is a violation."""
+async def _settle(stage: Stage, report: Report, rested: datetime | None = None) -> None:
+    """Waits until nothing is left to do that was due by then (or now); what stays undone is a violation."""
     left: list[str] = []
 
     async def nothing_left() -> bool:
-        left[:] = await stage.left_to_do()
+        left[:] = await stage.left_to_do(rested)
         return not left
 
     try:

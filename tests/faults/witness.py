@@ -43,9 +43,11 @@ class Arrivals:
 class Witness:
     """A consumer of all partitions of all topics, on connections of its own; use as an async context manager."""
 
-    def __init__(self, broker: Broker, hear: Callable[[Event], None] = lambda _: None) -> None:
-        """`hear` is told of every event."""
-        self.checker = Checker()
+    def __init__(
+        self, broker: Broker, hear: Callable[[Event], None] = lambda _: None, *, signing: bool = False
+    ) -> None:
+        """`hear` is told of every event; with `signing` senders are held to it."""
+        self.checker = Checker(signing=signing)
         self._hear = hear
         self._broker = broker
         self.events = Arrivals()
