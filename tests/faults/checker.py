@@ -1,19 +1,24 @@
 """An independent judge: it knows the topics and the wire contract, takes records one by one, judges at the end."""
 
 from collections import Counter
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+
+import orjson
 
 from tests.e2e.model import Applied, Identity
-from tests.faults.evidence import Asked, CommandKey, Event, Evidence, Lane, Letter, Result, SetUp, Stray
+from tests.faults.evidence import STRANGER, Asked, CommandKey, Event, Evidence, Lane, Letter, Result, Said, SetUp, Stray
 from tests.faults.replay import Change, Observed, replay, units
 
 Aggregate = tuple[str, Identity]
+Tell = Callable[[str], None]
+_TURNED_AWAY = Said(refused="invalid_signature")
+_TELL_AFTER = 20_000
 
 
 @dataclass(slots=True)
 class Verdict:
-    """What was wrong, figures, and the state that the database must be in."""
+    """What was wrong, figures, and the state that the database must be in; `last` has it as JSON."""
 
     wrong: list[str] = field(default_factory=list)
     commands: int = 0
@@ -23,7 +28,8 @@ class Verdict:
     repeated: int = 0
     letters: int = 0
     remembered: int = 0
-    last: dict[Aggregate, tuple[int, Any]] = field(default_factory=dict)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    last: dict[Aggregate, tuple[int, bytes]] = field(default_factory=dict)
     aggregates: dict[Aggregate, Applied] = field(default_factory=dict)
     ends: dict[Lane, int] = field(default_factory=dict)
 
@@ -31,7 +37,9 @@ class Verdict:
 class Checker:
     """Takes the records of every topic, those of one partition in their order."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, signing: bool = False) -> None:
+        """With `signing` whoever comes on an external channel signs, or bears a link."""
+        self._signing = signing
         self._wrong: list[str] = []
         self._ends: dict[Lane, int] = {}
         self._firsts: dict[CommandKey, Asked] = {}
@@ -45,7 +53,8 @@ class Checker:
         self.timers = 0
         self._sequences: dict[Aggregate, str] = {}
         self._homes: dict[Aggregate, Lane] = {}
-        self._last: dict[Aggregate, tuple[int, Any]] = {}
+        self._last: dict[Aggregate, tuple[int, bytes]] = {}
+        self._links: dict[str, tuple[str, Identity, str]] = {}
         self._events = self._results = self._repeated = self._set_up = 0
 
     def take(self, evidence: Evidence) -> None:
@@ -76,13 +85,14 @@ class Checker:
         """How many records lie on the command topics, those of timers included."""
         return sum(self._ends.values())
 
-    def judge(self, *, most_repeated: int | None = None) -> Verdict:
-        """Gives the verdict; no more than so many events may have been published again."""
+    def judge(self, *, most_repeated: int | None = None, tell: Tell = lambda _: None) -> Verdict:
+        """Gives the verdict; no more than so many events may have been published again. `tell` hears how far it is."""
+        strangers = {key: asked for key, asked in self._firsts.items() if self._is_stranger(asked)}
         verdict = Verdict(list(self._wrong), len(self._firsts), self.records, self._events, self._results)
         verdict.repeated, verdict.letters = self._repeated, len(self._letters)
         verdict.last, verdict.ends = self._last, self._ends
         verdict.remembered = self._set_up + sum(
-            not asked.system or key in self._observed for key, asked in self._firsts.items()
+            key not in strangers and (not asked.system or key in self._observed) for key, asked in self._firsts.items()
         )
         if most_repeated is not None and self._repeated > most_repeated:
             verdict.wrong.append(
@@ -90,11 +100,13 @@ class Checker:
                 "can be explained: has the relay two owners?"
             )
         verdict.wrong += self._misjudged_strays()
+        answered = {(STRANGER, key[1]) for key in strangers}
         verdict.wrong += [
             f"an answer that nobody caused: {key} is on no command topic"
-            for key in self._observed.keys() - self._firsts.keys()
+            for key in self._observed.keys() - self._firsts.keys() - answered
         ]
-        self._replay(verdict)
+        verdict.wrong += [wrong for asked in strangers.values() for wrong in self._misjudged_stranger(asked)]
+        self._replay(verdict, strangers.keys(), tell)
         return verdict
 
     def _reach(self, lane: Lane, offset: int) -> None:
@@ -137,7 +149,9 @@ class Checker:
             self._wrong.append(f"gap: {name} follows {before}")
         if known is not None:
             self._wrong.append(f"two effects: {event.command} has made version {known.version} too, {name}")
-        self._sequences[aggregate], self._last[aggregate] = event.sequence, (event.version, event.state)
+        self._sequences[aggregate], self._last[aggregate] = event.sequence, (event.version, orjson.dumps(event.state))
+        for action, token in event.links.items():
+            self._links[token] = (event.account, event.identity, action)
         observed.changes[event.identity] = Change(event.version, event.snapshot, event.replicated_from, event.timestamp)
 
     def _take_result(self, result: Result) -> None:
@@ -165,15 +179,45 @@ class Checker:
             *(f"a dead letter that should not be: {place}" for place in made_up),
         ]
 
-    def _replay(self, verdict: Verdict) -> None:
-        for unit in units(list(self._firsts.values())):
+    def _is_stranger(self, asked: Asked) -> bool:
+        """Whether a command is not signed, or bears a link that was never offered for what it asks."""
+        data, command = asked.command.data, asked.command
+        if "link" in data:
+            wanted = (asked.account, (command.kind, command.aggregate_id), data.get("action"))
+            return self._links.get(data["link"]) != wanted
+        return self._signing and not command.internal and not asked.signed
+
+    def _misjudged_stranger(self, asked: Asked) -> list[str]:
+        """It is turned away, names no account in the answer, and changes nothing."""
+        told = self._observed.get((STRANGER, asked.command.id), Observed())
+        wrong = []
+        if asked.key in self._observed:
+            wrong.append(f"let in: {asked.key} proves nothing of its sender")
+        if told.changes or told.said != {_TURNED_AWAY}:
+            wrong.append(f"wrong or missing result: {asked.key} proves nothing of its sender, and hears {told.said}")
+        return wrong
+
+    def _replay(self, verdict: Verdict, strangers: Collection[CommandKey], tell: Tell) -> None:
+        judged = 0
+        for unit in units([asked for key, asked in self._firsts.items() if key not in strangers]):
             unit.replies = self._replies
             replayed = replay(unit, self._observed)
             verdict.wrong += replayed.wrong
             account = next(iter(unit.lanes.values()))[0].account
             verdict.aggregates |= {(account, one): state for one, state in replayed.aggregates.items()}
-            for key, refused in replayed.results.items():
-                due = self._times[key] if refused else self._answers_due[key]
-                found = self._observed[key].results if key in self._observed else 0
-                if found < due:
-                    verdict.wrong.append(f"lost: {found} results for {key}, expected at least {due}")
+            verdict.wrong += self._unanswered(replayed.results)
+            before, judged = judged, judged + len(replayed.results)
+            if judged // _TELL_AFTER > before // _TELL_AFTER:
+                tell(f"judged {judged} of {len(self._firsts)} commands, {len(verdict.wrong)} violations")
+        for observed in self._observed.values():
+            verdict.outcomes.update(said.refused or said.outcome or "" for said in observed.said)
+
+    def _unanswered(self, results: Mapping[CommandKey, bool]) -> list[str]:
+        """Each record of a command that was refused (or asked for an answer) has a result."""
+        wrong = []
+        for key, refused in results.items():
+            due = self._times[key] if refused else self._answers_due[key]
+            found = self._observed[key].results if key in self._observed else 0
+            if found < due:
+                wrong.append(f"lost: {found} results for {key}, expected at least {due}")
+        return wrong

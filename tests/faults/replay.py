@@ -8,12 +8,12 @@ whose event came first is tried first. A set of consumed prefixes fixes the stat
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from tests.e2e.model import Applied, Identity
 from tests.faults.evidence import Asked, CommandKey, Lane, Said
-from tests.faults.model import Aggregates, Answer, Facts, answer
+from tests.faults.model import Answer, answer
+from tests.faults.model_state import Aggregates, Facts, State, bond
 
 MOST_STEPS = 300_000
 
@@ -60,7 +60,7 @@ class _Point:
     """How much of each lane is done, and what that led to."""
 
     positions: tuple[int, ...]
-    aggregates: Aggregates
+    state: State
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class _Search:
         self._unit = unit
         self._observed = observed
         self._lanes = list(unit.lanes.values())
-        self._furthest = _Point((0,) * len(self._lanes), {})
+        self._furthest = _Point((0,) * len(self._lanes), State())
 
     def run(self) -> Replayed:
         """Depth first, with the points that were left for later."""
@@ -91,17 +91,19 @@ class _Search:
             if sum(point.positions) > sum(self._furthest.positions):
                 self._furthest = point
             if all(done == len(lane) for done, lane in zip(point.positions, self._lanes, strict=True)):
-                return Replayed(point.aggregates, [], self._due())
+                return Replayed(point.state.aggregates, [], self._due())
             steps = [step for step in self._steps(point) if step.point.positions not in seen]
             if steps and not steps[0].changes:
                 del steps[1:]
             later.extend(step.point for step in reversed(steps))
             if not later:
-                return Replayed(self._furthest.aggregates, self._stuck(), {})
+                return Replayed(self._furthest.state.aggregates, self._stuck(), {})
             point = later.pop()
             if len(self._lanes) > 1:
                 seen.add(point.positions)
-        return Replayed(self._furthest.aggregates, ["undecided: too many orders are possible", *self._stuck()], {})
+        return Replayed(
+            self._furthest.state.aggregates, ["undecided: too many orders are possible", *self._stuck()], {}
+        )
 
     def _steps(self, point: _Point) -> list[_Step]:
         """Those commands whose turn it may be, what changes nothing first."""
@@ -109,14 +111,17 @@ class _Search:
         for number, (done, lane) in enumerate(zip(point.positions, self._lanes, strict=True)):
             if done < len(lane):
                 asked = lane[done]
-                found = answer(asked, point.aggregates, self._unit.facts)
                 seen = self._observed.get(asked.key, _NOTHING)
+                found = self._answer(asked, point, seen)
                 if self._fits(asked, found, seen):
                     positions = (*point.positions[:number], done + 1, *point.positions[number + 1 :])
-                    after = {**point.aggregates, **found.changes} if found.changes else point.aggregates
+                    after = _after(point.state, found)
                     first = min((change.timestamp for change in seen.changes.values()), default=0)
                     steps.append(_Step(_Point(positions, after), bool(found.changes), first))
         return sorted(steps, key=lambda step: (step.changes, step.timestamp))
+
+    def _answer(self, asked: Asked, point: _Point, seen: Observed) -> Answer:
+        return answer(asked, point.state, self._unit.facts, expired=_EXPIRED in seen.said)
 
     def _fits(self, asked: Asked, found: Answer, seen: Observed) -> bool:
         return self._changed_so(asked, found, seen) and seen.said == self._to_say(asked, found)
@@ -143,7 +148,9 @@ class _Search:
         """What was expected of the commands whose turn it was, and what was seen."""
         point = self._furthest
         heads = [lane[done] for done, lane in zip(point.positions, self._lanes, strict=True) if done < len(lane)]
-        return [self._explain(asked, answer(asked, point.aggregates, self._unit.facts)) for asked in heads]
+        return [
+            self._explain(asked, self._answer(asked, point, self._observed.get(asked.key, _NOTHING))) for asked in heads
+        ]
 
     def _explain(self, asked: Asked, found: Answer) -> str:
         seen = self._observed.get(asked.key, _NOTHING)
@@ -170,29 +177,27 @@ def _same(expected: Applied, change: Change, asked: Asked) -> bool:
 
 
 _NOTHING = Observed()
+_EXPIRED = Said(refused="expired")
 
 
-def _begun(asked: Asked) -> bool:
-    booking = asked.command.data.get("booking", {})
-    return "starts_at" in booking and datetime.fromisoformat(booking["starts_at"]) <= datetime.now(UTC)
+def _after(state: State, found: Answer) -> State:
+    if not found.changes:
+        return state
+    used = state.used if found.link is None else state.used | {found.link}
+    return State({**state.aggregates, **found.changes}, used)
 
 
 def units(firsts: Sequence[Asked]) -> list[Unit]:
     """Groups commands by the aggregates that they can reach together."""
-    groups: dict[tuple[str, str], str] = {}
-    for asked in firsts:
-        bulk_id = asked.command.data.get("bulk_id")
-        if bulk_id is not None:
-            groups[asked.account, asked.command.aggregate_id] = bulk_id
+    bonds = {_own_name(asked): tied for asked in firsts if (tied := bond(asked.command)) is not None}
     found: dict[tuple[str, str, str], Unit] = {}
     for asked in firsts:
-        kind, name = asked.command.kind, asked.command.aggregate_id
-        group = groups.get((asked.account, name)) if kind == "booking" else None
-        key = (asked.account, kind, name) if group is None else (asked.account, "group", group)
-        unit = found.setdefault(key, Unit())
-        unit.lanes.setdefault((asked.lane, name), []).append(asked)
-        if group is not None:
-            unit.facts.groups[name] = group
-        if _begun(asked):
-            unit.facts.begun.add(name)
+        own = _own_name(asked)
+        unit = found.setdefault((asked.account, *bonds.get(own, own[1:])), Unit())
+        unit.lanes.setdefault((asked.lane, asked.command.aggregate_id), []).append(asked)
+        unit.facts.learn(asked.command)
     return list(found.values())
+
+
+def _own_name(asked: Asked) -> tuple[str, str, str]:
+    return asked.account, asked.command.kind, asked.command.aggregate_id
