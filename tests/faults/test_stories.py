@@ -218,7 +218,7 @@ def test_internal_channels_need_no_signature() -> None:
     """What comes on them is judged as always, and unsigned commands elsewhere are where signing is off."""
     internal = replace(asked(0, "c-2", "update-booking", TIMERS, patch={"notes": "first"}), system=False)
     internal = replace(internal, command=replace(internal.command, reply=True))
-    done = [event(1, "c-2", 2, notes="first"), result("c-2", outcome="applied", version=2)]
+    done: Records = [event(1, "c-2", 2, notes="first"), result("c-2", outcome="applied", version=2)]
     assert judged([*_KNOWN, internal, *done], signing=True) == []
     assert judged([*_KNOWN, _UNSIGNED, *done]) == []
 
