@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-import orjson
-
 from tests.e2e.model import Applied, Identity
 from tests.faults.evidence import (
     INTERNAL,
@@ -171,7 +169,7 @@ class Checker:
             self._wrong.append(f"gap: {name} follows {before}")
         if known is not None:
             self._wrong.append(f"two effects: {event.command} has made version {known.version} too, {name}")
-        self._sequences[aggregate], self._last[aggregate] = event.sequence, (event.version, orjson.dumps(event.state))
+        self._sequences[aggregate], self._last[aggregate] = event.sequence, (event.version, frozen(event.state))
         for action, token in event.links.items():
             self._links[token] = (event.account, event.identity, action)
         snapshot = frozen(event.snapshot)

@@ -1,8 +1,7 @@
 """What a run keeps of each command until the verdict: in few objects and as JSON, so that a million fit into memory."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import orjson
 
@@ -56,7 +55,7 @@ class Filed:
         """Packs a command, which hasn't come yet; `name` is shared by all commands of its aggregate."""
         one = asked.command
         parts = (one.id, one.type, one.data, one.internal, asked.offset, asked.expiry, asked.signed)
-        return cls((name[0], one.id), name, asked.lane, asked.system, one.reply, orjson.dumps(parts))
+        return cls((name[0], one.id), name, asked.lane, asked.system, one.reply, frozen(parts))
 
     def came(self, *, reply: bool) -> None:
         """Counts a record."""
@@ -77,6 +76,7 @@ class Filed:
         return Asked(account, command, self.lane, offset, self.system, expiry, signed)
 
 
-def frozen(snapshot: Mapping[str, Any]) -> bytes:
-    """The same bytes for the same members."""
-    return orjson.dumps(snapshot, option=orjson.OPT_SORT_KEYS)
+def frozen(value: object) -> bytes:
+    """As JSON, the same bytes for the same members."""
+    # What orjson gives back holds on to the kilobytes that it was written into; a copy is as long as it is.
+    return bytes(memoryview(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)))

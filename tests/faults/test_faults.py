@@ -14,7 +14,7 @@ from tests.faults.stage import Cast, Load, staged
 SEED = 7
 PACE = 150.0
 # Short, so that every kind fits; the long ones are the soak's.
-LONGEST = 2.5
+LONGEST = 2.2
 NEEDED = {"relay-frozen": 6.0}
 # Of the rules that the stories are about; the rest is a matter of course.
 TOLD = "expired version_conflict validated link_used slot_taken max_customer_visits booking invalid_signature"
