@@ -58,9 +58,9 @@ def result(cause: str, **said: Any) -> Result:
     return Result(f"r-{cause}", (NORTH, cause), Said(**said), 0, repr(said).encode())
 
 
-def judged(records: Sequence[Evidence], most_repeated: int | None = None) -> list[str]:
+def judged(records: Sequence[Evidence], most_repeated: int | None = None, *, signing: bool = False) -> list[str]:
     """What the checker finds wrong."""
-    checker = Checker()
+    checker = Checker(signing=signing)
     for record in records:
         checker.take(record)
     return checker.judge(most_repeated=most_repeated).wrong

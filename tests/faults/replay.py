@@ -6,35 +6,18 @@ What changes nothing is taken as soon as it fits, since it stands in nobody's wa
 whose event came first is tried first. A set of consumed prefixes fixes the state, so none is visited twice.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from tests.e2e.model import Applied, Identity
+import orjson
+
+from tests.e2e.model import Applied
 from tests.faults.evidence import Asked, CommandKey, Lane, Said
+from tests.faults.kept import Change, Filed, Name, Observed, frozen
 from tests.faults.model import Answer, answer
-from tests.faults.model_state import Aggregates, Facts, State, bond
+from tests.faults.model_state import Aggregates, Facts, State
 
 MOST_STEPS = 300_000
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What an event said of one aggregate."""
-
-    version: int
-    snapshot: Mapping[str, Any]
-    replicated_from: str | None
-    timestamp: int
-
-
-@dataclass(slots=True)
-class Observed:
-    """All that named one command."""
-
-    changes: dict[Identity, Change] = field(default_factory=dict)
-    said: set[Said] = field(default_factory=set)
-    results: int = 0
 
 
 @dataclass(slots=True)
@@ -116,7 +99,7 @@ class _Search:
                 if self._fits(asked, found, seen):
                     positions = (*point.positions[:number], done + 1, *point.positions[number + 1 :])
                     after = _after(point.state, found)
-                    first = min((change.timestamp for change in seen.changes.values()), default=0)
+                    first = min((change.timestamp for change in seen.changes), default=0)
                     steps.append(_Step(_Point(positions, after), bool(found.changes), first))
         return sorted(steps, key=lambda step: (step.changes, step.timestamp))
 
@@ -127,14 +110,14 @@ class _Search:
         return self._changed_so(asked, found, seen) and seen.said == self._to_say(asked, found)
 
     def _changed_so(self, asked: Asked, found: Answer, seen: Observed) -> bool:
-        return seen.changes.keys() == found.changes.keys() and all(
-            _same(found.changes[identity], change, asked) for identity, change in seen.changes.items()
+        return {change.identity for change in seen.changes} == found.changes.keys() and all(
+            _same(found.changes[change.identity], change, asked) for change in seen.changes
         )
 
-    def _to_say(self, asked: Asked, found: Answer) -> set[Said]:
+    def _to_say(self, asked: Asked, found: Answer) -> tuple[Said, ...]:
         if found.said is None or (found.said.refused is None and asked.key not in self._unit.replies):
-            return set()
-        return {found.said}
+            return ()
+        return (found.said,)
 
     def _due(self) -> dict[CommandKey, bool]:
         """Which commands were refused: each of their records is answered."""
@@ -164,7 +147,7 @@ class _Search:
         else:
             kind = "wrong or missing result"
         expected = {identity[1]: (one.version, one.snapshot) for identity, one in found.changes.items()}
-        got = {identity[1]: (one.version, one.snapshot) for identity, one in seen.changes.items()}
+        got = {one.identity[1]: (one.version, orjson.loads(one.snapshot)) for one in seen.changes}
         return (
             f"{kind}: {name} at {asked.lane[0]}/{asked.lane[1]}/{asked.offset}: expected {expected} and "
             f"{self._to_say(asked, found)}, seen {got} and {seen.said}"
@@ -173,7 +156,9 @@ class _Search:
 
 def _same(expected: Applied, change: Change, asked: Asked) -> bool:
     origin = None if expected.identity[1] == asked.command.aggregate_id else asked.command.aggregate_id
-    return (expected.version, expected.snapshot, origin) == (change.version, change.snapshot, change.replicated_from)
+    if (expected.version, origin) != (change.version, change.replicated_from):
+        return False
+    return frozen(expected.snapshot) == change.snapshot
 
 
 _NOTHING = Observed()
@@ -187,17 +172,22 @@ def _after(state: State, found: Answer) -> State:
     return State({**state.aggregates, **found.changes}, used)
 
 
-def units(firsts: Sequence[Asked]) -> list[Unit]:
-    """Groups commands by the aggregates that they can reach together."""
-    bonds = {_own_name(asked): tied for asked in firsts if (tied := bond(asked.command)) is not None}
-    found: dict[tuple[str, str, str], Unit] = {}
-    for asked in firsts:
-        own = _own_name(asked)
-        unit = found.setdefault((asked.account, *bonds.get(own, own[1:])), Unit())
+def units(files: Iterable[Filed], bonds: Mapping[Name, tuple[str, str]]) -> Iterator[Unit]:
+    """Groups commands by the aggregates that they can reach together, by what ties these to others."""
+    found: dict[Name, list[Filed]] = {}
+    for filed in files:
+        account, *_ = filed.name
+        home = (account, *bonds[filed.name]) if filed.name in bonds else filed.name
+        found.setdefault(home, []).append(filed)
+    yield from map(_unit, found.values())
+
+
+def _unit(files: Iterable[Filed]) -> Unit:
+    unit = Unit()
+    for filed in files:
+        asked = filed.asked
         unit.lanes.setdefault((asked.lane, asked.command.aggregate_id), []).append(asked)
         unit.facts.learn(asked.command)
-    return list(found.values())
-
-
-def _own_name(asked: Asked) -> tuple[str, str, str]:
-    return asked.account, asked.command.kind, asked.command.aggregate_id
+        if filed.wanted:
+            unit.replies.add(filed.key)
+    return unit

@@ -66,6 +66,7 @@ class Report:
             f"outcomes that were told: {', '.join(f'{name} {times}' for name, times in self.outcomes.items())}",
             *self._memory(),
             *(f"not made: {reason}" for reason in self.left_out),
+            *(one.told for one in self.trials if not one.came_about),
             f"processes that ended by themselves and were started again: {len(self.ended)}",
             *self.ended,
             "",

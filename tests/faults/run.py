@@ -44,15 +44,10 @@ async def run(
     report, epoch = Report(seed), time.monotonic()
     stage.sender.start(limits.records)
     with _sampling(stage, report, epoch, tell):
-        for together in faults:
-            struck = len(report.trials)
-            if _is_over(stage, limits, time.monotonic() - epoch, struck):
-                break
-            await stage.ready()
-            await asyncio.sleep(_PAUSE_SECONDS)
-            await _in_step(stage, limits, struck, epoch)
-            report.trials += await trial.run(stage, together, epoch)
-            tell(_line(stage, report, epoch, ", ".join(fault.told() for fault in together)))
+        try:
+            await _strike(stage, faults, limits, report, epoch, tell)
+        except Exception as error:  # noqa: BLE001  whatever it is, the verdict on what went before is wanted
+            report.wrong.append(f"cut short after {len(report.trials)} faults: {error!r}")
         stage.sender.share = None
         if limits.records is None:
             await stage.sender.stop()
@@ -66,6 +61,20 @@ async def run(
     await judge(stage, report, most_repeated, rested, tell)
     gc.unfreeze()
     return report
+
+
+async def _strike(
+    stage: Stage, faults: Iterable[Sequence[Fault]], limits: Limits, report: Report, epoch: float, tell: Tell
+) -> None:
+    for together in faults:
+        struck = len(report.trials)
+        if _is_over(stage, limits, time.monotonic() - epoch, struck):
+            break
+        await stage.ready()
+        await asyncio.sleep(_PAUSE_SECONDS)
+        await _in_step(stage, limits, struck, epoch)
+        report.trials += await trial.run(stage, together, epoch)
+        tell(_line(stage, report, epoch, ", ".join(fault.told() for fault in together)))
 
 
 async def judge(stage: Stage, report: Report, most_repeated: int | None, rested: datetime, tell: Tell) -> None:

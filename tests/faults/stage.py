@@ -136,7 +136,7 @@ class Stage:
         finally:
             await connection.close()
         for member in self.members:
-            if member.roles == "clock":
+            if member.roles == "clock" and member.service.runs:
                 await asyncio.to_thread(member.service.stop)
         return now
 

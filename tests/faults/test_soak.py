@@ -1,6 +1,7 @@
 """What a soak is made of repeats with its seed, and its report can be read by all whom it is for."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from xml.etree import ElementTree as ET
@@ -70,6 +71,15 @@ def test_a_report_is_told_as_text_as_json_and_as_a_picture() -> None:
     picture = ET.fromstring(timeline.draw(report))  # noqa: S314 - the text is our own
     titles = [title.text or "" for title in picture.iter("{http://www.w3.org/2000/svg}title")]
     assert [title.partition(":")[0] for title in titles] == ["relay-killed(<&>)", "broker-killed(node=1)"]
+
+
+def test_a_fault_that_did_not_come_about_is_told() -> None:
+    """It stands above the table, with what kept it."""
+    report = _report()
+    kept = replace(report.trials[0], told="broker-killed(node=1) did not come about: TimeoutError()")
+    assert (kept.came_about, report.trials[0].came_about) == (False, True)
+    report.trials[0] = kept
+    assert f"\n{kept.told}\n" in str(report)
 
 
 def test_a_violation_is_the_verdict() -> None:

@@ -191,6 +191,38 @@ VISITS: dict[str, Case] = {
     "room, and refused": ([_visit(1), _visit(3), *_come(1), _TURNED_DOWN], "lost: no event"),
 }
 
+_KNOWN: Records = [
+    replace(create(0, "c-1"), signed=True),
+    event(0, "c-1", 1),
+    result("c-1", outcome="applied", version=1),
+]
+_UNSIGNED = asked(1, "c-2", "update-booking", patch={"notes": "first"})
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        (_TURNED_AWAY[:1], None),
+        ([], "wrong or missing result"),
+        ([event(1, "c-2", 2, notes="first"), _TURNED_AWAY[0]], "let in"),
+        ([result("c-2", refused="invalid_signature")], "let in"),
+    ],
+)
+def test_who_does_not_sign_is_turned_away(answers: Records, told: str | None) -> None:
+    """Where signatures are wanted, an answer is all that there is of it, and it names no account."""
+    wrong = judged([*_KNOWN, _UNSIGNED, *answers], signing=True)
+    assert (wrong == []) if told is None else any(text.startswith(told) for text in wrong), wrong
+
+
+def test_internal_channels_need_no_signature() -> None:
+    """What comes on them is judged as always, and unsigned commands elsewhere are where signing is off."""
+    internal = replace(asked(0, "c-2", "update-booking", TIMERS, patch={"notes": "first"}), system=False)
+    internal = replace(internal, command=replace(internal.command, reply=True))
+    done: Records = [event(1, "c-2", 2, notes="first"), result("c-2", outcome="applied", version=2)]
+    assert judged([*_KNOWN, internal, *done], signing=True) == []
+    assert judged([*_KNOWN, _UNSIGNED, *done]) == []
+
+
 CASES = {
     f"{about}: {name}": case
     for about, cases in (
