@@ -14,7 +14,7 @@ from tests.benchmarks.check import check
 from tests.benchmarks.measure import create_bookings, measured
 from tests.benchmarks.page import write_page
 from tests.benchmarks.report import Report, machine
-from tests.benchmarks.series import Sizes, measure_all
+from tests.benchmarks.series import Series, Sizes, measure_all
 from tests.benchmarks.servers import Counter, Servers, running
 from tests.benchmarks.systems import Ours, Peer, System, log_directory
 from tests.benchmarks.workload import LARGEST, SMALLEST, Workload
@@ -95,8 +95,12 @@ async def main(options: argparse.Namespace) -> int:
             ours = benches[0].system
             if options.report is not None and isinstance(ours, Ours):
                 rate = report.totals()[0].rate
-                series = await measure_all(ours, counter, plan.sizes, rate, say)
-                say(f"written: {write_page(options.report, report, series)}")
+                series = Series()
+                try:
+                    await measure_all(ours, counter, plan.sizes, rate, say, series)
+                finally:
+                    # As far as it has come: what grows comes last, and takes longest.
+                    say(f"written: {write_page(options.report, report, series)}")
     print(report.text())
     if options.json is not None:
         options.json.write_text(json.dumps(report.json(), indent=2) + "\n", encoding="utf-8")

@@ -28,7 +28,7 @@ def bars(title: str, rows: Mapping[str, Mapping[str, float]]) -> str:
 def curves(title: str, places: Sequence[str], lines: Mapping[str, Sequence[float]]) -> str:
     """A curve for each line over the same places."""
     height = 220
-    most = max(max(values) for values in lines.values()) or 1.0
+    most = max((max(values, default=0.0) for values in lines.values()), default=0.0) or 1.0
     steps = [LEFT + PLOT * number / max(1, len(places) - 1) for number in range(len(places))]
     body = [f'<path d="M{LEFT} {TOP} V{TOP + height} H{LEFT + PLOT}" fill="none" stroke="#888"/>']
     body += [_text(x, TOP + height + 18, place, "middle") for x, place in zip(steps, places, strict=True)]

@@ -55,9 +55,10 @@ class Sizes:
     inbox: tuple[int, ...]
 
 
-async def measure_all(system: Ours, counter: Counter, sizes: Sizes, rate: float, say: Callable[[str], None]) -> Series:
+async def measure_all(
+    system: Ours, counter: Counter, sizes: Sizes, rate: float, say: Callable[[str], None], series: Series
+) -> None:
     """Measure everything of a system that has its bookings; `rate` is what it did in commands per second."""
-    series = Series()
     await _measure_loads(system, counter, sizes, series, say)
     async with _running(system, counter) as watch:
         for size in (10, 100, 1_000):
@@ -78,7 +79,6 @@ async def measure_all(system: Ours, counter: Counter, sizes: Sizes, rate: float,
     for rows in sizes.inbox:
         say(f"an inbox of {rows:,}")
         series.inbox.append(await growth.by_inbox(system, counter, rows, sizes.commands))
-    return series
 
 
 async def _measure_loads(

@@ -21,7 +21,12 @@ PARTITIONS = 12
 SHOWN = ("fsync", "synchronous_commit", "full_page_writes", "shared_buffers", "max_wal_size", "wal_compression")
 PATIENCE = 60.0
 # Keys go to partitions as Kafka's Java client sends them.
-PRODUCER: Final[Mapping[str, str | bool]] = {"enable.idempotence": True, "partitioner": "murmur2_random"}
+PRODUCER: Final[Mapping[str, str | bool | int]] = {
+    "enable.idempotence": True,
+    "partitioner": "murmur2_random",
+    # A new topic has no leader for a moment; the client tries again by itself.
+    "log_level": 2,
+}
 _IN_FLIGHT = 50_000
 
 
