@@ -16,7 +16,7 @@ from typing import Any, Final
 from faststream import FastStream
 from faststream.kafka import KafkaBroker
 
-from service import kafka_on_uvloop
+from service import kafka_metadata, kafka_on_uvloop
 from service.backoff import Backoff
 from service.clock.clock import Clock
 from service.consume.consumer import Consumer
@@ -74,6 +74,7 @@ def build_app(
     `company` are the processes beside this one.
     """
     kafka_on_uvloop.install()
+    kafka_metadata.install()
     database_url = settings.database_url.get_secret_value()
     pool = make_pool(database_url)
     company = company or Crew()
