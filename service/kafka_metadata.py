@@ -12,7 +12,7 @@ from typing import Any, Final
 from aiokafka.client import AIOKafkaClient
 
 MOST: Final = 10
-WITHIN: Final = 1.0
+WITHIN: Final = 0.5
 _PACE: Final = "bookstream_pace"
 
 
