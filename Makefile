@@ -38,7 +38,7 @@ format: $(READY) ## formats the code and mends what ruff can
 bench: $(READY) ## speed beside a naive peer on the same servers; REPORT=dir writes a page, ARGS="--help" lists options
 	@$(BIN)/python -m tests.benchmarks $(if $(REPORT),--report $(REPORT)) $(ARGS)
 
-soak: $(READY) ## hours of faults on a cluster of its own: SEED= MINUTES= COMMANDS= FAULTS=
+soak: $(READY) ## faults on a cluster of its own, for long: SEED= MINUTES= COMMANDS= FAULTS=
 	@$(BIN)/python -m tests.faults --seed $(or $(SEED),1) --minutes $(or $(MINUTES),10) \
 		$(if $(COMMANDS),--commands $(COMMANDS)) $(if $(FAULTS),--faults $(FAULTS)) $(ARGS)
 

@@ -33,6 +33,22 @@ _GRAPHS = {
     "instant": _INSTANT,
     "confirm_decline": _INSTANT
     | {"confirm": (frozenset({"tentative"}), "confirmed"), "decline": (frozenset({"tentative"}), "declined")},
+    "group_owner": {
+        "cancel": (frozenset({"tentative"}), "cancelled"),
+        "complete": (frozenset({"tentative"}), "completed"),
+    },
+    "group_customer": {
+        "cancel_by_customer": (frozenset({"confirmed"}), "cancelled_by_customer"),
+        "cancel_by_owner": (frozenset({"confirmed"}), "cancelled_by_owner"),
+        "complete": (frozenset({"confirmed"}), "completed"),
+    },
+    "group_customer_payment": {
+        "pay": (frozenset({"tentative"}), "paid"),
+        "timeout": (frozenset({"tentative"}), "unpaid"),
+        "cancel_by_customer": (frozenset({"paid"}), "cancelled_by_customer"),
+        "cancel_by_owner": (frozenset({"tentative", "paid"}), "cancelled_by_owner"),
+        "complete": (frozenset({"paid"}), "completed"),
+    },
     "waitlist": {
         "wait": (frozenset({"booked", "serving"}), "waiting"),
         "serve": (frozenset({"booked", "waiting"}), "serving"),
@@ -40,7 +56,15 @@ _GRAPHS = {
         "restore": (frozenset({"complete"}), "waiting"),
     },
 }
-INITIAL = {"venue": "registered", "instant": "confirmed", "confirm_decline": "tentative", "waitlist": "waiting"}
+INITIAL = {
+    "venue": "registered",
+    "instant": "confirmed",
+    "confirm_decline": "tentative",
+    "group_owner": "tentative",
+    "group_customer": "confirmed",
+    "group_customer_payment": "tentative",
+    "waitlist": "waiting",
+}
 ACTIONS = {"venue": tuple(_VENUE_ACTIONS), **{graph: tuple(actions) for graph, actions in _GRAPHS.items()}}
 
 

@@ -3,16 +3,23 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
 
 from tests.e2e.checker import DEAD_LETTERS, EVENTS, RESULTS
 from tests.e2e.model import COUNT, TEXT, Command, Identity
 
-COMMANDS = ("booking-commands", "visit-commands", "internal-commands")
+INTERNAL = "internal-commands"
+COMMANDS = ("booking-commands", "visit-commands", INTERNAL)
 SERVICE = "/bookstream"
+STRANGER = ""
 _TYPES = frozenset({"create-visit", "update-visit", "create-booking", "update-booking", "state-action"})
 _SETTING_UP = "configure-location"
+# Faults set clocks wrong by a day: nearer to its expiry a command may be decided either way.
+_NEAR_SECONDS = 90_000.0
+
+Expiry = Literal["never", "near", "past"]
 
 Lane = tuple[str, int]
 CommandKey = tuple[str, str]
@@ -31,13 +38,18 @@ class Record(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A command as it lies on its topic; `system` is one that a timer of the service sent."""
+    """A command as it lies on its topic; `system` is one that a timer of the service sent.
+
+    `expiry` says how it stood when it was appended.
+    """
 
     account: str
     command: Command
     lane: Lane
     offset: int
     system: bool
+    expiry: Expiry = "never"
+    signed: bool = False
 
     @property
     def key(self) -> CommandKey:
@@ -64,7 +76,7 @@ class SetUp:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A change event; `snapshot` holds the members that the model knows, `state` all of them."""
+    """A change event; `snapshot` holds the members that the model knows, `state` all, `links` tokens by action."""
 
     lane: Lane
     offset: int
@@ -80,11 +92,15 @@ class Event:
     keyed: bool
     timestamp: int
     digest: bytes
+    links: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A refusal (its detail) or an acceptance (outcome, version, what became of siblings)."""
+    """A refusal (its detail) or an acceptance (outcome, version, what became of siblings).
+
+    One that names no account has STRANGER for it.
+    """
 
     id: str
     command: CommandKey
@@ -139,13 +155,22 @@ def _command(lane: Lane, record: Record) -> Asked | Stray | SetUp:
     if kind not in _TYPES or data is None or given is None:
         return Stray(lane, record.offset, _original(record))
     about = "visit" if "visit_id" in data else "booking"
-    internal, reply = lane[0] == "internal-commands", "ce_replyto" in named
+    internal, reply = lane[0] == INTERNAL, "ce_replyto" in named
     command = (
         Command(given, kind, "visit", data["visit_id"], data, internal, reply)
         if about == "visit"
         else Command(given, kind, "booking", data["booking_id"], data, internal, reply)
     )
-    return Asked(data["account_id"], command, lane, record.offset, named.get("ce_source") == SERVICE)
+    system, expiry = named.get("ce_source") == SERVICE, _expiry(named, record)
+    return Asked(data["account_id"], command, lane, record.offset, system, expiry, "webhook-signature" in named)
+
+
+def _expiry(named: Mapping[str, str], record: Record) -> Expiry:
+    given = named.get("ce_expirytime")
+    left = float("inf") if given is None else datetime.fromisoformat(given).timestamp() - record.timestamp / 1000
+    if left > _NEAR_SECONDS:
+        return "never"
+    return "past" if left < -_NEAR_SECONDS else "near"
 
 
 def _event(lane: Lane, record: Record) -> Event:
@@ -174,6 +199,7 @@ def _event(lane: Lane, record: Record) -> Event:
         keyed,
         record.timestamp,
         _digest(record),
+        {action: offer["token"] for action, offer in (body["links"] or {}).items()},
     )
 
 
@@ -186,7 +212,8 @@ def _result(record: Record) -> Result:
             (one["booking_id"], one["outcome"], one.get("version", one.get("detail"))) for one in body["siblings"]
         )
         said = Said(None, body["outcome"], body["version"], siblings)
-    return Result(named["ce_id"], (body["account_id"], body["command_id"]), said, record.timestamp, _digest(record))
+    command = (body["account_id"] or STRANGER, body["command_id"])
+    return Result(named["ce_id"], command, said, record.timestamp, _digest(record))
 
 
 def _letter(record: Record) -> Letter:

@@ -6,35 +6,18 @@ What changes nothing is taken as soon as it fits, since it stands in nobody's wa
 whose event came first is tried first. A set of consumed prefixes fixes the state, so none is visited twice.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
 
-from tests.e2e.model import Applied, Identity
+import orjson
+
+from tests.e2e.model import Applied
 from tests.faults.evidence import Asked, CommandKey, Lane, Said
-from tests.faults.model import Aggregates, Answer, Facts, answer
+from tests.faults.kept import Change, Filed, Name, Observed, frozen
+from tests.faults.model import Answer, answer
+from tests.faults.model_state import Aggregates, Facts, State
 
 MOST_STEPS = 300_000
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What an event said of one aggregate."""
-
-    version: int
-    snapshot: Mapping[str, Any]
-    replicated_from: str | None
-    timestamp: int
-
-
-@dataclass(slots=True)
-class Observed:
-    """All that named one command."""
-
-    changes: dict[Identity, Change] = field(default_factory=dict)
-    said: set[Said] = field(default_factory=set)
-    results: int = 0
 
 
 @dataclass(slots=True)
@@ -60,7 +43,7 @@ class _Point:
     """How much of each lane is done, and what that led to."""
 
     positions: tuple[int, ...]
-    aggregates: Aggregates
+    state: State
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +63,7 @@ class _Search:
         self._unit = unit
         self._observed = observed
         self._lanes = list(unit.lanes.values())
-        self._furthest = _Point((0,) * len(self._lanes), {})
+        self._furthest = _Point((0,) * len(self._lanes), State())
 
     def run(self) -> Replayed:
         """Depth first, with the points that were left for later."""
@@ -91,17 +74,19 @@ class _Search:
             if sum(point.positions) > sum(self._furthest.positions):
                 self._furthest = point
             if all(done == len(lane) for done, lane in zip(point.positions, self._lanes, strict=True)):
-                return Replayed(point.aggregates, [], self._due())
+                return Replayed(point.state.aggregates, [], self._due())
             steps = [step for step in self._steps(point) if step.point.positions not in seen]
             if steps and not steps[0].changes:
                 del steps[1:]
             later.extend(step.point for step in reversed(steps))
             if not later:
-                return Replayed(self._furthest.aggregates, self._stuck(), {})
+                return Replayed(self._furthest.state.aggregates, self._stuck(), {})
             point = later.pop()
             if len(self._lanes) > 1:
                 seen.add(point.positions)
-        return Replayed(self._furthest.aggregates, ["undecided: too many orders are possible", *self._stuck()], {})
+        return Replayed(
+            self._furthest.state.aggregates, ["undecided: too many orders are possible", *self._stuck()], {}
+        )
 
     def _steps(self, point: _Point) -> list[_Step]:
         """Those commands whose turn it may be, what changes nothing first."""
@@ -109,27 +94,30 @@ class _Search:
         for number, (done, lane) in enumerate(zip(point.positions, self._lanes, strict=True)):
             if done < len(lane):
                 asked = lane[done]
-                found = answer(asked, point.aggregates, self._unit.facts)
                 seen = self._observed.get(asked.key, _NOTHING)
+                found = self._answer(asked, point, seen)
                 if self._fits(asked, found, seen):
                     positions = (*point.positions[:number], done + 1, *point.positions[number + 1 :])
-                    after = {**point.aggregates, **found.changes} if found.changes else point.aggregates
-                    first = min((change.timestamp for change in seen.changes.values()), default=0)
+                    after = _after(point.state, found)
+                    first = min((change.timestamp for change in seen.changes), default=0)
                     steps.append(_Step(_Point(positions, after), bool(found.changes), first))
         return sorted(steps, key=lambda step: (step.changes, step.timestamp))
+
+    def _answer(self, asked: Asked, point: _Point, seen: Observed) -> Answer:
+        return answer(asked, point.state, self._unit.facts, expired=_EXPIRED in seen.said)
 
     def _fits(self, asked: Asked, found: Answer, seen: Observed) -> bool:
         return self._changed_so(asked, found, seen) and seen.said == self._to_say(asked, found)
 
     def _changed_so(self, asked: Asked, found: Answer, seen: Observed) -> bool:
-        return seen.changes.keys() == found.changes.keys() and all(
-            _same(found.changes[identity], change, asked) for identity, change in seen.changes.items()
+        return {change.identity for change in seen.changes} == found.changes.keys() and all(
+            _same(found.changes[change.identity], change, asked) for change in seen.changes
         )
 
-    def _to_say(self, asked: Asked, found: Answer) -> set[Said]:
+    def _to_say(self, asked: Asked, found: Answer) -> tuple[Said, ...]:
         if found.said is None or (found.said.refused is None and asked.key not in self._unit.replies):
-            return set()
-        return {found.said}
+            return ()
+        return (found.said,)
 
     def _due(self) -> dict[CommandKey, bool]:
         """Which commands were refused: each of their records is answered."""
@@ -143,7 +131,9 @@ class _Search:
         """What was expected of the commands whose turn it was, and what was seen."""
         point = self._furthest
         heads = [lane[done] for done, lane in zip(point.positions, self._lanes, strict=True) if done < len(lane)]
-        return [self._explain(asked, answer(asked, point.aggregates, self._unit.facts)) for asked in heads]
+        return [
+            self._explain(asked, self._answer(asked, point, self._observed.get(asked.key, _NOTHING))) for asked in heads
+        ]
 
     def _explain(self, asked: Asked, found: Answer) -> str:
         seen = self._observed.get(asked.key, _NOTHING)
@@ -157,7 +147,7 @@ class _Search:
         else:
             kind = "wrong or missing result"
         expected = {identity[1]: (one.version, one.snapshot) for identity, one in found.changes.items()}
-        got = {identity[1]: (one.version, one.snapshot) for identity, one in seen.changes.items()}
+        got = {one.identity[1]: (one.version, orjson.loads(one.snapshot)) for one in seen.changes}
         return (
             f"{kind}: {name} at {asked.lane[0]}/{asked.lane[1]}/{asked.offset}: expected {expected} and "
             f"{self._to_say(asked, found)}, seen {got} and {seen.said}"
@@ -166,33 +156,38 @@ class _Search:
 
 def _same(expected: Applied, change: Change, asked: Asked) -> bool:
     origin = None if expected.identity[1] == asked.command.aggregate_id else asked.command.aggregate_id
-    return (expected.version, expected.snapshot, origin) == (change.version, change.snapshot, change.replicated_from)
+    if (expected.version, origin) != (change.version, change.replicated_from):
+        return False
+    return frozen(expected.snapshot) == change.snapshot
 
 
 _NOTHING = Observed()
+_EXPIRED = Said(refused="expired")
 
 
-def _begun(asked: Asked) -> bool:
-    booking = asked.command.data.get("booking", {})
-    return "starts_at" in booking and datetime.fromisoformat(booking["starts_at"]) <= datetime.now(UTC)
+def _after(state: State, found: Answer) -> State:
+    if not found.changes:
+        return state
+    used = state.used if found.link is None else state.used | {found.link}
+    return State({**state.aggregates, **found.changes}, used)
 
 
-def units(firsts: Sequence[Asked]) -> list[Unit]:
-    """Groups commands by the aggregates that they can reach together."""
-    groups: dict[tuple[str, str], str] = {}
-    for asked in firsts:
-        bulk_id = asked.command.data.get("bulk_id")
-        if bulk_id is not None:
-            groups[asked.account, asked.command.aggregate_id] = bulk_id
-    found: dict[tuple[str, str, str], Unit] = {}
-    for asked in firsts:
-        kind, name = asked.command.kind, asked.command.aggregate_id
-        group = groups.get((asked.account, name)) if kind == "booking" else None
-        key = (asked.account, kind, name) if group is None else (asked.account, "group", group)
-        unit = found.setdefault(key, Unit())
-        unit.lanes.setdefault((asked.lane, name), []).append(asked)
-        if group is not None:
-            unit.facts.groups[name] = group
-        if _begun(asked):
-            unit.facts.begun.add(name)
-    return list(found.values())
+def units(files: Iterable[Filed], bonds: Mapping[Name, tuple[str, str]]) -> Iterator[Unit]:
+    """Groups commands by the aggregates that they can reach together, by what ties these to others."""
+    found: dict[Name, list[Filed]] = {}
+    for filed in files:
+        account, *_ = filed.name
+        home = (account, *bonds[filed.name]) if filed.name in bonds else filed.name
+        found.setdefault(home, []).append(filed)
+    yield from map(_unit, found.values())
+
+
+def _unit(files: Iterable[Filed]) -> Unit:
+    unit = Unit()
+    for filed in files:
+        asked = filed.asked
+        unit.lanes.setdefault((asked.lane, asked.command.aggregate_id), []).append(asked)
+        unit.facts.learn(asked.command)
+        if filed.wanted:
+            unit.replies.add(filed.key)
+    return unit

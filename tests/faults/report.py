@@ -37,6 +37,7 @@ class Report:
     results: int = 0
     repeated: int = 0
     letters: int = 0
+    outcomes: dict[str, int] = field(default_factory=dict)
     trials: list[Trial] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
@@ -62,8 +63,10 @@ class Report:
             f"records acknowledged: {self.acknowledged}, distinct commands with those of timers: {self.commands}",
             f"events: {self.events} ({self.repeated} of them repeats), results: {self.results}",
             f"dead letters: {self.letters}",
+            f"outcomes that were told: {', '.join(f'{name} {times}' for name, times in self.outcomes.items())}",
             *self._memory(),
             *(f"not made: {reason}" for reason in self.left_out),
+            *(one.told for one in self.trials if not one.came_about),
             f"processes that ended by themselves and were started again: {len(self.ended)}",
             *self.ended,
             "",

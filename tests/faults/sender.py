@@ -1,4 +1,4 @@
-"""Sends the traffic at a steady pace through every outage; on a final failure with a new producer, and once more."""
+"""Sends the traffic through every outage; on a final failure with a new producer, and once more."""
 
 import asyncio
 import itertools
@@ -15,6 +15,8 @@ from tests.e2e.broker import Broker, Sent
 _TICK = 0.05
 _MOST_UNDER_WAY = 5_000
 _STOP_SECONDS = 5.0
+# How much of the pace is left to a sender that is ahead: enough to see whether the service goes on.
+_AHEAD = 0.2
 
 
 @dataclass(slots=True)
@@ -29,10 +31,11 @@ class Sender:
     """A producer with a pace; `acknowledged` counts what Kafka has taken for good."""
 
     def __init__(self, broker: Broker, records: Iterator[Sent], pace: float, seed: int) -> None:
-        """Sends `pace` records a second."""
+        """Sends `pace` records a second, and fewer once `share` of them all are sent."""
         self.habits = Habits()
         self.acknowledged = 0
         self.sent = 0
+        self.share: float | None = None
         self._broker = broker
         self._records = records
         self._pace = pace
@@ -64,16 +67,18 @@ class Sender:
     async def _run(self, most: int | None) -> None:
         producer = await self._new_producer()
         loop = asyncio.get_running_loop()
-        begin, paced = loop.time(), 0
+        before, credit = loop.time(), 0.0
         try:
             while self._again or self._under_way or self._wants_more(most):
                 if await self._failed():
                     await _discard(producer)
                     producer = await self._new_producer()
-                due = int((loop.time() - begin) * self._pace) - paced
+                before, passed = loop.time(), loop.time() - before
+                credit += passed * self._pace * (_AHEAD if self._is_ahead(most) else 1.0)
+                due = int(credit)
                 if self._wants_more(most) and due > 0 and len(self._under_way) < _MOST_UNDER_WAY:
-                    batch = list(itertools.islice(self._records, min(due, (most or due) - self.sent if most else due)))
-                    paced += due
+                    batch = list(itertools.islice(self._records, min(due, most - self.sent if most else due)))
+                    credit -= due
                     self.sent += len(batch)
                     self._again.extend(self._habitually(batch))
                 await self._hand_over(producer)
@@ -83,6 +88,9 @@ class Sender:
 
     def _wants_more(self, most: int | None) -> bool:
         return not self._stopping.is_set() and (most is None or self.sent < most)
+
+    def _is_ahead(self, most: int | None) -> bool:
+        return most is not None and self.share is not None and self.sent > self.share * most
 
     def _habitually(self, batch: list[Sent]) -> list[Sent]:
         if self.habits.doubles:
@@ -105,7 +113,7 @@ class Sender:
     async def _failed(self) -> bool:
         """Counts what is acknowledged; what failed for good is sent again, in its order, by a new producer."""
         done = [future for future in self._under_way if future.done()]
-        failed = [future for future in done if future.cancelled() or future.exception() is not None]
+        failed = {future for future in done if future.cancelled() or future.exception() is not None}
         self.acknowledged += len(done) - len(failed)
         for future in done:
             if future not in failed:

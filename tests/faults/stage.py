@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -16,18 +17,22 @@ from service.store.migrate import migrate
 from tests.e2e.broker import Broker, configure
 from tests.e2e.process import COMMAND, Service, environment
 from tests.e2e.workload import LOCATION
+from tests.faults.cluster import Cluster
+from tests.faults.guests import Guests
 from tests.faults.ledger import Connection, waiting
+from tests.faults.model_state import STRICT, STRICT_SETTINGS
 from tests.faults.sender import Sender
+from tests.faults.signers import Signers, add_clients
 from tests.faults.traffic import ACCOUNTS, Mix, traffic
 from tests.faults.witness import Witness
 from tests.support import faketime
-from tests.support.kafka_jars import JarKafka
 from tests.support.proxy import TcpProxy
 from tests.support.wait import until
 
 SESSION_MS = 6_000
 READY_SECONDS = 90.0
 _TAIL = 1_000
+_LOCATIONS: Mapping[str, Mapping[str, object]] = {LOCATION: {}, STRICT: STRICT_SETTINGS}
 # Few connections, so that they can all be taken.
 CONNECTIONS = 60
 POSTGRES = {"max_connections": str(CONNECTIONS)}
@@ -67,11 +72,12 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Servers of the stage's own, and a proxy on the way to each node of Kafka."""
+    """Servers of the stage's own, and a proxy on the way to each node of Kafka; one worker has proxies apart."""
 
-    kafka: JarKafka
+    kafka: Cluster
     postgres: EmbeddedPostgres
     nodes: Mapping[int, TcpProxy]
+    apart: Mapping[int, TcpProxy]
 
 
 @dataclass(slots=True)
@@ -122,14 +128,26 @@ class Stage:
             service.start()
         return await asyncio.to_thread(_problems, member) == []
 
-    async def left_to_do(self) -> list[str]:
-        """What is not consumed, published, fired or read yet."""
+    async def stop_clocks(self) -> datetime:
+        """Stops what does nothing but send commands when their time comes; gives the time by PostgreSQL before that."""
+        connection = await self.connect()
+        try:
+            now: datetime = await connection.fetchval("SELECT now()")
+        finally:
+            await connection.close()
+        for member in self.members:
+            if member.roles == "clock" and member.service.runs:
+                await asyncio.to_thread(member.service.stop)
+        return now
+
+    async def left_to_do(self, until: datetime | None = None) -> list[str]:
+        """What is not consumed, published, read yet, nor fired that was due by then (or now)."""
         try:
             connection = await self.connect()
         except (OSError, asyncpg.PostgresError) as error:
             return [f"PostgreSQL does not answer: {error!r}"]
         try:
-            told = await waiting(connection, self.witness.command_ends())
+            told = await waiting(connection, self.witness.command_ends(), until)
         finally:
             await connection.close()
         return told if await self.witness.has_read_all() else [*told, "not all is read"]
@@ -150,9 +168,9 @@ async def staged(
     async with AsyncExitStack() as stack:
         servers = await _servers(stack, postgres or EmbeddedPostgres(settings=POSTGRES))
         broker = Broker(servers.kafka.bootstrap, f"f{os.urandom(3).hex()}.", replication=3)
-        outside = Broker(",".join(proxy.address for proxy in servers.nodes.values()), broker.prefix)
+        outside, apart = (_behind(proxies, broker) for proxies in (servers.nodes, servers.apart))
         await migrate(servers.postgres.url)
-        yield await _played(stack, Scene(servers, broker, outside, servers.postgres.url), directory, cast, load)
+        yield await _played(stack, Scene(servers, broker, outside, servers.postgres.url, apart), directory, cast, load)
 
 
 @asynccontextmanager
@@ -167,49 +185,83 @@ async def staged_on(
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """The servers as the harness reaches them, and as the service does."""
+    """The servers as the harness reaches them, as the service does, and as the one worker apart does."""
 
     own: Servers | None
     broker: Broker
     outside: Broker
     database_url: str
+    apart: Broker | None = None
+
+    @property
+    def signing(self) -> bool:
+        """Where the servers are the stage's own, senders sign."""
+        return self.own is not None
+
+    def settings(self, database_url: str, broker: Broker | None = None) -> dict[str, str]:
+        """Those of a process of the service that reaches the servers there."""
+        return environment(
+            broker or self.outside,
+            database_url,
+            BOOKSTREAM_REPLICATION=str(self.broker.replication),
+            BOOKSTREAM_SIGNING="required" if self.signing else "off",
+        )
 
 
 async def _servers(stack: AsyncExitStack, postgres: EmbeddedPostgres) -> Servers:
-    kafka = JarKafka(nodes=3, session_ms=SESSION_MS)
-    nodes = {
-        node: await stack.enter_async_context(TcpProxy(LOOPBACK, kafka.outside_ports[node])) for node in kafka.nodes
-    }
+    kafka = Cluster(SESSION_MS)
+    nodes, apart = [
+        {node: await stack.enter_async_context(TcpProxy(LOOPBACK, ports[node])) for node in kafka.nodes}
+        for ports in (kafka.outside_ports, kafka.apart_ports)
+    ]
     kafka.advertise({node: proxy.address for node, proxy in nodes.items()})
+    kafka.advertise_apart({node: proxy.address for node, proxy in apart.items()})
     await asyncio.gather(stack.enter_async_context(kafka), stack.enter_async_context(postgres))
-    return Servers(kafka, postgres, nodes)
+    return Servers(kafka, postgres, nodes, apart)
 
 
 async def _played(stack: AsyncExitStack, scene: Scene, directory: Path, cast: Cast, load: Load) -> Stage:
     """Makes topics, starts the processes and the witness, configures the locations."""
-    await scene.broker.make_topics()
-    members = [await _member(stack, scene, role, cast, directory) for role in cast.roles]
-    witness = await stack.enter_async_context(Witness(scene.broker))
-    sender = Sender(scene.broker, traffic(load.seed, load.mix), load.pace, load.seed)
+    signers, _ = await asyncio.gather(_signers(scene), scene.broker.make_topics())
+    apart = cast.roles.index("worker") if scene.apart else None
+    members = [
+        await _member(stack, scene, role, cast, directory, scene.apart if number == apart else None)
+        for number, role in enumerate(cast.roles)
+    ]
+    guests = Guests(load.seed)
+    witness = await stack.enter_async_context(Witness(scene.broker, guests.hear, signing=scene.signing))
+    records = signers.among(guests.among(traffic(load.seed, load.mix)), load.seed)
+    sender = Sender(scene.broker, records, load.pace, load.seed)
     stage = Stage(scene.own, scene.broker, scene.database_url, members, witness, sender)
     for member in members:
         stack.enter_context(member.service)
     await stage.ready()
-    await scene.broker.send([configure(account, LOCATION) for account in ACCOUNTS])
+    await scene.broker.send(
+        [configure(account, name, settings) for account in ACCOUNTS for name, settings in _LOCATIONS.items()]
+    )
     await until(lambda: _is_settled(stage), READY_SECONDS)
     return stage
 
 
-async def _member(stack: AsyncExitStack, scene: Scene, roles: str, cast: Cast, directory: Path) -> Member:
+async def _signers(scene: Scene) -> Signers:
+    return await add_clients(scene.settings(scene.database_url), ACCOUNTS) if scene.signing else Signers()
+
+
+def _behind(proxies: Mapping[int, TcpProxy], broker: Broker) -> Broker:
+    return Broker(",".join(proxy.address for proxy in proxies.values()), broker.prefix)
+
+
+async def _member(
+    stack: AsyncExitStack, scene: Scene, roles: str, cast: Cast, directory: Path, broker: Broker | None
+) -> Member:
     where = urlsplit(scene.database_url)
     proxy = await stack.enter_async_context(TcpProxy(LOOPBACK, where.port or 5432))
     url = urlunsplit(where._replace(netloc=f"{where.username}@{proxy.address}"))
-    settings = environment(scene.outside, url, BOOKSTREAM_REPLICATION=str(scene.broker.replication))
     clock = None if cast.clocks is None else directory / f"clock-{proxy.port}"
     own_time = faketime.environment(cast.clocks, clock) if cast.clocks and clock else {}
-    return Member(Service({**settings, **own_time}, directory, roles, cast.command), proxy, clock)
+    return Member(Service({**scene.settings(url, broker), **own_time}, directory, roles, cast.command), proxy, clock)
 
 
 async def _is_settled(stage: Stage) -> bool:
     reached = stage.witness.command_ends()
-    return sum(reached.values()) >= len(ACCOUNTS) and not await stage.left_to_do()
+    return sum(reached.values()) >= len(ACCOUNTS) * len(_LOCATIONS) and not await stage.left_to_do()

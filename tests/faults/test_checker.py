@@ -1,63 +1,13 @@
 """The judge of runs with faults notices every broken promise, and nothing where all holds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.e2e.model import Command, Identity
-from tests.faults.checker import Checker
-from tests.faults.evidence import Asked, Event, Evidence, Lane, Letter, Result, Said, Stray
-
-NORTH, SOUTH = "acc-north", "acc-south"
-COMMANDS: Lane = ("booking-commands", 0)
-OTHERS: Lane = ("booking-commands", 1)
-TIMERS: Lane = ("internal-commands", 0)
-EVENTS: Lane = ("booking-events", 0)
-FAR = {"starts_at": "2099-01-01T12:00:00Z", "ends_at": "2099-01-01T13:00:00Z"}
-Records = list[Evidence]
-
-
-def _asked(offset: int, name: str, kind: str, lane: Lane = COMMANDS, **more: Any) -> Asked:
-    data = {"booking_id": "b-1", **more}
-    command = Command(
-        name, kind, "booking", data.pop("of", data["booking_id"]), data, lane == TIMERS, reply=lane != TIMERS
-    )
-    return Asked(NORTH, command, lane, offset, lane == TIMERS)
-
-
-def _create(offset: int, name: str, booking: str = "b-1", graph: str = "confirm_decline", **more: Any) -> Asked:
-    return _asked(
-        offset, name, "create-booking", booking_id=booking, graph=graph, booking={**FAR, "notes": "x"}, **more
-    )
-
-
-def _event(offset: int, cause: str, version: int, booking: str = "b-1", **members: Any) -> Event:
-    identity: Identity = ("booking", booking)
-    snapshot = {"notes": "x", "guest_count": 1, "tags": [], "state": "tentative", **members}
-    name, sequence = f"{booking}-{version}-{cause}", f"{version:020}"
-    return Event(
-        lane=EVENTS,
-        offset=offset,
-        account=NORTH,
-        identity=identity,
-        version=version,
-        sequence=sequence,
-        id=name,
-        command=(NORTH, cause),
-        snapshot=snapshot,
-        state=snapshot,
-        replicated_from=None,
-        keyed=True,
-        timestamp=offset,
-        digest=name.encode(),
-    )
-
-
-def _result(cause: str, **said: Any) -> Result:
-    return Result(f"r-{cause}", (NORTH, cause), Said(**said), 0, repr(said).encode())
-
+from tests.faults.evidence import Asked, Event, Evidence, Letter, Result, Said, Stray
+from tests.faults.made_up import COMMANDS, OTHERS, SOUTH, TIMERS, Records, asked, create, event, judged, result
 
 STRAY = Stray(COMMANDS, 4, b"as sent")
 LETTER = Letter("invalid_json", COMMANDS, 4, b"as published", b"as sent")
@@ -65,35 +15,28 @@ LETTER = Letter("invalid_json", COMMANDS, 4, b"as published", b"as sent")
 
 def _sound() -> Records:
     """A creation, a change that is sent again, a refusal, and a record that is no command."""
-    change = _asked(1, "c-2", "update-booking", patch={"guest_count": 3})
-    accepted = _result("c-2", outcome="applied", version=2)
+    change = asked(1, "c-2", "update-booking", patch={"guest_count": 3})
+    accepted = result("c-2", outcome="applied", version=2)
     return [
-        _create(0, "c-1"),
+        create(0, "c-1"),
         change,
         replace(change, offset=2),
-        _asked(3, "c-3", "state-action", action="fly_away"),
+        asked(3, "c-3", "state-action", action="fly_away"),
         STRAY,
-        _event(0, "c-1", 1),
-        _event(1, "c-2", 2, guest_count=3),
-        _result("c-1", outcome="applied", version=1),
+        event(0, "c-1", 1),
+        event(1, "c-2", 2, guest_count=3),
+        result("c-1", outcome="applied", version=1),
         accepted,
         replace(accepted),
-        _result("c-3", refused="unknown_action"),
+        result("c-3", refused="unknown_action"),
         LETTER,
     ]
 
 
-def _judged(records: Sequence[Evidence], most_repeated: int | None = None) -> list[str]:
-    checker = Checker()
-    for record in records:
-        checker.take(record)
-    return checker.judge(most_repeated=most_repeated).wrong
-
-
 def test_a_sound_run_passes() -> None:
     """Nothing is reported, a repeat of an event included."""
-    assert _judged(_sound(), most_repeated=0) == []
-    assert _judged([*_sound(), replace(_event(1, "c-2", 2, guest_count=3), offset=2)]) == []
+    assert judged(_sound(), most_repeated=0) == []
+    assert judged([*_sound(), replace(event(1, "c-2", 2, guest_count=3), offset=2)]) == []
 
 
 def _without(kind: type, number: int) -> Callable[[Records], Records]:
@@ -130,12 +73,12 @@ def _swapped(records: Records) -> Records:
         (_without(Letter, 0), "lost: no dead letter of the stray record"),
         (_without(Asked, 3), "an answer that nobody caused"),
         (_swapped, "out of order: acc-north b-1 version 1"),
-        (_with(_event(2, "c-2", 3, guest_count=4)), "two effects: ('acc-north', 'c-2')"),
-        (_with(replace(_event(1, "c-2", 2), offset=2, digest=b"other")), "different bytes for one ce_id"),
+        (_with(event(2, "c-2", 3, guest_count=4)), "two effects: ('acc-north', 'c-2')"),
+        (_with(replace(event(1, "c-2", 2), offset=2, digest=b"other")), "different bytes for one ce_id"),
         (_with(replace(LETTER, digest=b"published later")), "handled twice"),
         (_with(replace(LETTER, offset=1)), "a dead letter that should not be"),
         (_with(replace(LETTER, offset=1, reason="internal_error")), "a defect"),
-        (_with(replace(_event(2, "c-3", 3), account=SOUTH, command=(SOUTH, "c-3"))), "an answer that nobody caused"),
+        (_with(replace(event(2, "c-3", 3), account=SOUTH, command=(SOUTH, "c-3"))), "an answer that nobody caused"),
         (_other(Letter, 0, original=b"mended"), "altered"),
         (_other(Event, 1, snapshot={"notes": "y"}), "wrong state"),
         (_other(Event, 1, keyed=False), "wrong headers"),
@@ -147,55 +90,55 @@ def _swapped(records: Records) -> Records:
 )
 def test_a_broken_promise_is_told(break_it: Callable[[Records], Records], told: str) -> None:
     """Each kind of fault is found and named."""
-    wrong = _judged(break_it(_sound()))
+    wrong = judged(break_it(_sound()))
     assert any(text.startswith(told) for text in wrong), wrong
 
 
 def test_more_repeats_than_can_be_explained_are_told() -> None:
     """One is not too many where one is allowed, and is where none is."""
-    records = [*_sound(), replace(_event(1, "c-2", 2, guest_count=3), offset=2)]
-    assert _judged(records, most_repeated=1) == []
-    assert any(text.startswith("published again") for text in _judged(records, most_repeated=0))
+    records = [*_sound(), replace(event(1, "c-2", 2, guest_count=3), offset=2)]
+    assert judged(records, most_repeated=1) == []
+    assert any(text.startswith("published again") for text in judged(records, most_repeated=0))
 
 
 def _group() -> Records:
     """Two members on two partitions, and an action on both that came after both were made."""
     return [
-        _create(0, "c-1", "b-1", bulk_id="g"),
-        replace(_create(0, "c-2", "b-2", bulk_id="g"), lane=OTHERS),
-        _asked(1, "c-3", "state-action", action="confirm"),
-        _event(0, "c-1", 1),
-        _event(1, "c-2", 1, "b-2"),
-        _event(2, "c-3", 2, state="confirmed"),
-        replace(_event(3, "c-3", 2, "b-2", state="confirmed"), replicated_from="b-1"),
-        _result("c-1", outcome="applied", version=1),
-        _result("c-2", outcome="applied", version=1),
-        _result("c-3", outcome="applied", version=2, siblings=frozenset({("b-2", "applied", 2)})),
+        create(0, "c-1", "b-1", bulk_id="g"),
+        replace(create(0, "c-2", "b-2", bulk_id="g"), lane=OTHERS),
+        asked(1, "c-3", "state-action", action="confirm"),
+        event(0, "c-1", 1),
+        event(1, "c-2", 1, "b-2"),
+        event(2, "c-3", 2, state="confirmed"),
+        replace(event(3, "c-3", 2, "b-2", state="confirmed"), replicated_from="b-1"),
+        result("c-1", outcome="applied", version=1),
+        result("c-2", outcome="applied", version=1),
+        result("c-3", outcome="applied", version=2, siblings=frozenset({("b-2", "applied", 2)})),
     ]
 
 
 def test_an_action_on_a_group_is_whole() -> None:
     """It reaches every member that is there, in whatever order the partitions were read, and says so."""
-    assert _judged(_group()) == []
-    early = [*_group()[:6], *_group()[7:9], _result("c-3", outcome="applied", version=2)]
-    assert _judged(early) == []
+    assert judged(_group()) == []
+    early = [*_group()[:6], *_group()[7:9], result("c-3", outcome="applied", version=2)]
+    assert judged(early) == []
     lame = [*_group()[:6], *_group()[7:]]
-    assert any(text.startswith("wrong state") for text in _judged(lame))
-    half = [*_group()[:9], _result("c-3", outcome="applied", version=2)]
-    assert any("c-3" in text for text in _judged(half))
+    assert any(text.startswith("wrong state") for text in judged(lame))
+    half = [*_group()[:9], result("c-3", outcome="applied", version=2)]
+    assert any("c-3" in text for text in judged(half))
 
 
 def test_a_timer_and_a_command_may_come_in_either_order() -> None:
     """What is seen decides; both at once is impossible."""
     begin: Records = [
-        _create(0, "c-1", graph="instant"),
-        _asked(1, "c-2", "state-action", action="cancel"),
-        _asked(0, "t-1", "state-action", TIMERS, action="complete"),
-        _event(0, "c-1", 1, state="confirmed"),
-        _result("c-1", outcome="applied", version=1),
+        create(0, "c-1", graph="instant"),
+        asked(1, "c-2", "state-action", action="cancel"),
+        asked(0, "t-1", "state-action", TIMERS, action="complete"),
+        event(0, "c-1", 1, state="confirmed"),
+        result("c-1", outcome="applied", version=1),
     ]
-    cancelled = _event(1, "c-2", 2, state="cancelled"), _result("c-2", outcome="applied", version=2)
-    completed = _event(1, "t-1", 2, state="completed"), _result("c-2", refused="action_not_available")
-    assert _judged([*begin, *cancelled]) == []
-    assert _judged([*begin, *completed]) == []
-    assert _judged([*begin, *cancelled, _event(2, "t-1", 3, state="completed")]) != []
+    cancelled = event(1, "c-2", 2, state="cancelled"), result("c-2", outcome="applied", version=2)
+    completed = event(1, "t-1", 2, state="completed"), result("c-2", refused="action_not_available")
+    assert judged([*begin, *cancelled]) == []
+    assert judged([*begin, *completed]) == []
+    assert judged([*begin, *cancelled, event(2, "t-1", 3, state="completed")]) != []

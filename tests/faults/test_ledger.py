@@ -38,7 +38,7 @@ def _verdict() -> Verdict:
     aggregate = ("acc-north", ("booking", "b-1"))
     return Verdict(
         remembered=2,
-        last={aggregate: (2, STATE)},  # type: ignore[dict-item]
+        last={aggregate: (2, json.dumps(STATE).encode())},  # type: ignore[dict-item]
         aggregates={aggregate: Applied(("booking", "b-1"), 2, STATE, "instant")},  # type: ignore[dict-item]
         ends={("booking-commands", 0): 2},
     )

@@ -50,7 +50,7 @@ CASES = {
     "blind-write": Case(
         "out of order",
         lambda: Network("postgresql-slow", "postgresql", 4, "slow", "postgresql", "worker", delay=0.03),
-        Mix(single=0, timed=0, groups=6, ticks=0, commands=600),
+        Mix(single=0, timed=0, groups=6, ticks=0, stories=0, commands=600),
     ),
 }
 # The sound service is run beside the mutants only where there is time.

@@ -1,6 +1,8 @@
 """What a soak is made of repeats with its seed, and its report can be read by all whom it is for."""
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import islice
 from xml.etree import ElementTree as ET
 
@@ -40,7 +42,8 @@ def test_a_round_has_every_kind_once(seed: int) -> None:
 def test_traffic_is_the_same_for_the_same_seed_and_has_all_sorts() -> None:
     """Both accounts, every topic, repeats, records that are no command, and new aggregates after some time."""
     mix = Mix(commands=500)
-    first, again, other = (list(islice(traffic(seed, mix), 4_000)) for seed in (1, 1, 2))
+    now = datetime.now(UTC)
+    first, again, other = (list(islice(traffic(seed, mix, lambda: now), 5_000)) for seed in (1, 1, 2))
     assert first == again != other
     assert {record.topic for record in first} == {"booking-commands", "visit-commands", "internal-commands"}
     assert all(any(account.encode() in (record.value or b"") for record in first) for account in ACCOUNTS)
@@ -68,6 +71,15 @@ def test_a_report_is_told_as_text_as_json_and_as_a_picture() -> None:
     picture = ET.fromstring(timeline.draw(report))  # noqa: S314 - the text is our own
     titles = [title.text or "" for title in picture.iter("{http://www.w3.org/2000/svg}title")]
     assert [title.partition(":")[0] for title in titles] == ["relay-killed(<&>)", "broker-killed(node=1)"]
+
+
+def test_a_fault_that_did_not_come_about_is_told() -> None:
+    """It stands above the table, with what kept it."""
+    report = _report()
+    kept = replace(report.trials[0], told="broker-killed(node=1) did not come about: TimeoutError()")
+    assert (kept.came_about, report.trials[0].came_about) == (False, True)
+    report.trials[0] = kept
+    assert f"\n{kept.told}\n" in str(report)
 
 
 def test_a_violation_is_the_verdict() -> None:

@@ -1,17 +1,26 @@
 """Seeded commands of two accounts that share ids: aggregates alone and in groups, timers, repeats, stray records."""
 
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from tests.e2e.broker import Sent, headers, record_of
 from tests.e2e.model import Command
 from tests.e2e.workload import LOCATION, Thing, Workload, thing
+from tests.faults.stories import STORIES, Teller
 
 ACCOUNTS = ("acc-north", "acc-south")
 # A reply to nearly every command: what is not answered can't be judged as well.
 _REPLY = 0.8
 _MEMBERS = 4
+_TOLD_AT_A_TIME = 40
+_SENT_AGAIN = 0.05
+_LONG_AGO, _IN_AN_AGE = "2026-01-01T00:00:00Z", "2099-01-01T00:00:00Z"
+_SOON = timedelta(seconds=1)
+
+Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +33,58 @@ class Mix:
     commands: int = 8_000
     strays: float = 0.01
     ticks: float = 0.05
+    stories: float = 0.25
 
 
-def traffic(seed: int, mix: Mix | None = None) -> Iterator[Sent]:
-    """Records without end; the same for the same seed."""
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def traffic(seed: int, mix: Mix | None = None, clock: Clock = _now) -> Iterator[Sent]:
+    """Records without end; the same for the same seed, but for what expires soon by the clock."""
     mix, chance = mix or Mix(), random.Random(seed)  # noqa: S311
     streams = [_commands(account, seed * 2 + number, mix) for number, account in enumerate(ACCOUNTS)]
+    told = _told(random.Random(seed + 1), clock)  # noqa: S311
     count = 0
     while True:
-        yield next(chance.choice(streams))
+        yield next(told if chance.random() < mix.stories else chance.choice(streams))
         if chance.random() < mix.strays:
             count += 1
             yield _stray(chance, count)
         if chance.random() < mix.ticks:
             count += 1
             yield _tick(chance.choice(ACCOUNTS), count)
+
+
+def _told(chance: random.Random, clock: Clock) -> Iterator[Sent]:
+    """Stories without end, many at a time; now and then a record is sent again."""
+    telling: list[tuple[str, Iterator[Command]]] = []
+    count: Counter[tuple[str, str]] = Counter()
+    while True:
+        if len(telling) < _TOLD_AT_A_TIME:
+            account, kind = chance.choice(ACCOUNTS), chance.choice(list(STORIES))
+            count[account, kind] += 1
+            teller = Teller(account, f"{kind}-{count[account, kind]}", chance)
+            telling.append((kind, teller.rehearsed(STORIES[kind](teller))))
+        place = chance.randrange(len(telling))
+        kind, story = telling[place]
+        command = next(story, None)
+        if command is None:
+            telling.pop(place)
+            continue
+        record = record_of(command)
+        if kind == "d":
+            record = _expiring(record, chance, clock)
+        yield record
+        if chance.random() < _SENT_AGAIN:
+            yield record
+
+
+def _expiring(record: Sent, chance: random.Random, clock: Clock) -> Sent:
+    """Gives a record an expiry: long ago, very soon, or in an age."""
+    times = (_LONG_AGO, (clock() + _SOON).isoformat(timespec="seconds"), _IN_AN_AGE)
+    expiry = chance.choices(times, (1, 2, 2))[0]
+    return replace(record, headers=[*record.headers, ("ce_expirytime", expiry.encode())])
 
 
 def _tick(account: str, count: int) -> Sent:

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import time
 from bisect import bisect_right
+from collections.abc import Callable
 from typing import Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -11,7 +12,7 @@ from aiokafka.errors import KafkaError
 
 from tests.e2e.broker import OUTPUTS, PARTITIONS, Broker
 from tests.faults.checker import Checker
-from tests.faults.evidence import COMMANDS, Lane, boil_down
+from tests.faults.evidence import COMMANDS, Event, Lane, boil_down
 
 _MAX_FETCH = 4 << 20
 _POLL_MS = 100
@@ -42,8 +43,12 @@ class Arrivals:
 class Witness:
     """A consumer of all partitions of all topics, on connections of its own; use as an async context manager."""
 
-    def __init__(self, broker: Broker) -> None:
-        self.checker = Checker()
+    def __init__(
+        self, broker: Broker, hear: Callable[[Event], None] = lambda _: None, *, signing: bool = False
+    ) -> None:
+        """`hear` is told of every event; with `signing` senders are held to it."""
+        self.checker = Checker(signing=signing)
+        self._hear = hear
         self._broker = broker
         self.events = Arrivals()
         self.timers = Arrivals()
@@ -95,7 +100,10 @@ class Witness:
             for where, records in found.items():
                 lane = self._lane(where)
                 for record in records:
-                    self.checker.take(boil_down(lane[0], record))
+                    evidence = boil_down(lane[0], record)
+                    self.checker.take(evidence)
+                    if isinstance(evidence, Event):
+                        self._hear(evidence)
                     self._reached[lane] = record.offset + 1
                 await asyncio.sleep(0)
             if self.checker.fresh > fresh:

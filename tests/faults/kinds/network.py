@@ -13,13 +13,15 @@ Trouble = Literal["reset", "refused", "client-unaware", "server-unaware", "black
 
 @dataclass(slots=True)
 class Network(Fault):
-    """Every connection to PostgreSQL (of one role, or of all) or to Kafka (of one node, or of all) has the trouble.
+    """Every connection to PostgreSQL (of one role, or of all) or to Kafka (to one node, or to all) has the trouble.
+
+    `apart` are those of one worker to Kafka, so that all the others go on.
 
     Of a half-open connection one side is unaware that the other has gone.
     """
 
     trouble: Trouble
-    to: Literal["postgresql", "kafka"]
+    to: Literal["postgresql", "kafka", "apart"]
     only: str | int | None
     delay: float = 0.1
 
@@ -53,4 +55,5 @@ class Network(Fault):
                 for member in stage.members
                 if self.only is None or str(self.only) in member.roles.split(",")
             ]
-        return [proxy for node, proxy in stage.servers.nodes.items() if self.only in (None, node)]
+        nodes = stage.servers.apart if self.to == "apart" else stage.servers.nodes
+        return [proxy for node, proxy in nodes.items() if self.only in (None, node)]

@@ -75,6 +75,7 @@ def _network() -> Mapping[str, Make]:
     for trouble in get_args(Trouble):
         made[f"postgresql-{trouble}"] = partial(_to_postgresql, trouble)
         made[f"kafka-{trouble}"] = partial(_to_kafka, trouble)
+        made[f"worker-kafka-{trouble}"] = partial(_of_one_worker, trouble)
     return made
 
 
@@ -86,6 +87,11 @@ def _to_postgresql(trouble: Trouble, chance: random.Random) -> Fault:
 def _to_kafka(trouble: Trouble, chance: random.Random) -> Fault:
     only = chance.choice((None, 1, 2, 3))
     return Network(f"kafka-{trouble}", "kafka", _seconds(trouble, chance), trouble, "kafka", only)
+
+
+def _of_one_worker(trouble: Trouble, chance: random.Random) -> Fault:
+    only = chance.choice((None, None, 1, 2, 3))
+    return Network(f"worker-kafka-{trouble}", "worker", _seconds(trouble, chance), trouble, "apart", only)
 
 
 def _seconds(trouble: Trouble, chance: random.Random) -> float:
