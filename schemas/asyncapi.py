@@ -57,6 +57,7 @@ _OF_DEAD_LETTERS: Final = (
     names.DLQ_ATTEMPTS,
     names.DLQ_APPENDED_AT,
 )
+_OF_SOME_DEAD_LETTERS: Final = (names.DLQ_CLIENT, names.DLQ_LAST_OFFSET)
 
 
 def asyncapi() -> dict[str, Any]:
@@ -149,7 +150,7 @@ def _dead_letter() -> dict[str, Any]:
         "title": "a record that is no command, untouched",
         "headers": {
             "type": "object",
-            "properties": {name: {"type": "string"} for name in (*_OF_DEAD_LETTERS, names.DLQ_CLIENT)},
+            "properties": {name: {"type": "string"} for name in (*_OF_DEAD_LETTERS, *_OF_SOME_DEAD_LETTERS)},
             "required": list(_OF_DEAD_LETTERS),
         },
         "payload": {},

@@ -28,6 +28,8 @@ DLQ_DETAIL: Final = "dlq_detail"
 DLQ_TOPIC: Final = "dlq_topic"
 DLQ_PARTITION: Final = "dlq_partition"
 DLQ_OFFSET: Final = "dlq_offset"
+# Of a batch that can't be read alone, with the reason that says so.
+DLQ_LAST_OFFSET: Final = "dlq_last_offset"
 DLQ_FAILED_AT: Final = "dlq_failed_at"
 DLQ_ATTEMPTS: Final = "dlq_attempts"
 DLQ_CLIENT: Final = "dlq_client"

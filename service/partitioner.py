@@ -7,6 +7,8 @@ _SEED = 0x9747B28C
 _M = 0x5BD1E995
 _MASK = 0xFFFFFFFF
 _REMEMBERED_KEYS = 65_536
+# Longer than any id; the keys of dead letters are what senders wrote.
+_LONGEST_REMEMBERED = 64
 
 
 def murmur2(data: bytes) -> int:
@@ -25,7 +27,13 @@ def murmur2(data: bytes) -> int:
     return h ^ h >> 15
 
 
-@lru_cache(maxsize=_REMEMBERED_KEYS)
 def partition(key: bytes, partitions: int) -> int:
     """The partition of a key among so many."""
+    if len(key) > _LONGEST_REMEMBERED:
+        return (murmur2(key) & 0x7FFFFFFF) % partitions
+    return _remembered(key, partitions)
+
+
+@lru_cache(maxsize=_REMEMBERED_KEYS)
+def _remembered(key: bytes, partitions: int) -> int:
     return (murmur2(key) & 0x7FFFFFFF) % partitions

@@ -87,6 +87,7 @@ def nobodys(account_id: str, other_account_id: str) -> str:
 
 
 Undecodable = Literal[
+    "unreadable_batch",
     "value_too_large",
     "header_not_utf8",
     "missing_attribute",

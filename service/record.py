@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST_MS = 253_402_300_799_999
@@ -20,12 +20,32 @@ class Replay(NamedTuple):
     client: str | None
 
 
+class UnreadableBatch(bytes):
+    """A batch as it lies in the log whose records can't be read, in place of the value of a record.
+
+    It stands for the offsets from `first` to `last`; `why` is meant for people. No sender can make one: it is no bytes
+    of theirs, but a type of ours.
+    """
+
+    first: int
+    last: int
+    why: str
+
+    @classmethod
+    def of(cls, batch: bytes, first: int, last: int, why: str) -> Self:
+        """Makes one."""
+        made = cls(batch)
+        made.first, made.last, made.why = first, last, why
+        return made
+
+
 class Record(NamedTuple):
     """One consumed record.
 
     `topic` is the logical name (without the prefix), `timestamp` the broker's append time in milliseconds since 1970.
     A header name that is not UTF-8 carries its bytes as surrogate escapes (PEP 383): `name.encode("utf-8",
-    "surrogateescape")` gives them back, and a plain `encode()` fails. A record that was sent again out of the dead
+    "surrogateescape")` gives them back, and a plain `encode()` fails. For a batch that can't be read stands one record
+    with the last of its offsets, whose value is an `UnreadableBatch`. A record that was sent again out of the dead
     letters is decoded as it was at first, place and append time included; `replay` tells it apart.
     """
 

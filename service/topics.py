@@ -66,6 +66,11 @@ def wanted(*, prefix: str, partitions: int, replication: int) -> list[Topic]:
     return [Topic(prefix + each.name, partitions, replication, _config(each.name, replication)) for each in TOPICS]
 
 
+def untold(topics: Sequence[str], settings: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Names those topics whose times the brokers don't tell, such as to a user who may not describe settings."""
+    return sorted(name for name in topics if TIMESTAMP_TYPE not in settings.get(name, {}))
+
+
 def retention() -> dict[str, int]:
     """For how many milliseconds each topic keeps its records, as `topics` makes it."""
     return {each.name: int(_config(each.name, 1)["retention.ms"]) for each in TOPICS}

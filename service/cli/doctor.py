@@ -12,6 +12,7 @@ from typing import Final
 import click
 
 from service.cli.render import printable
+from service.consume import fetched
 from service.doctor.examine import examine, unreadable
 from service.doctor.finding import Finding, Severity
 from service.errors import SettingsError
@@ -29,6 +30,7 @@ def doctor(as_json: bool) -> None:
 
     Nothing is changed and nothing is written. Exit code 0 when there are warnings at most, 1 when there is a problem.
     """
+    fetched.install()
     try:
         findings = asyncio.run(examine(load_settings()))
     except SettingsError as error:

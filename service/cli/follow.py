@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
 from schemas import headers as names
 from service.cli.connect import Target, assign_topics, require_topics, start_consumer
-from service.consume import header_names
+from service.consume import fetched
 
 OUTPUTS: Final = (names.BOOKING_EVENTS, names.VISIT_EVENTS, names.COMMAND_RESULTS, names.COMMANDS_DLQ)
 Kind = Literal["changed", "snapshot", "accepted", "refused", "dead letter", "other"]
@@ -68,7 +68,7 @@ class Follower:
 
     async def __aenter__(self) -> Self:
         await require_topics(self._target, self._topics)
-        header_names.install()
+        fetched.install()
         self._consumer = AIOKafkaConsumer(
             client_id="bookstream-tail",
             auto_offset_reset="earliest" if self._from_beginning else "latest",

@@ -15,7 +15,7 @@ from schemas import headers as names
 from service.cli.connect import Target, find_target, kafka_options, require_topics
 from service.cli.database import connected
 from service.cli.progress import Progress
-from service.consume import header_names
+from service.consume import fetched
 from service.outbox.event import EPOCH_FACTOR
 from service.settings import load_settings
 from service.store.epoch import READ, begin_epoch
@@ -90,7 +90,7 @@ def _warn(sessions: int) -> None:
 async def greatest_epoch(target: Target, tell: Callable[[str], None]) -> tuple[int | None, int]:
     """Reads all events that lie there, and gives the greatest epoch of their sequences and how many they are."""
     await require_topics(target, EVENTS)
-    header_names.install()
+    fetched.install()
     found, count = -1, 0
     async with AIOKafkaConsumer(
         client_id="bookstream-restored",

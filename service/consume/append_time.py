@@ -7,7 +7,7 @@ from typing import Any
 from aiokafka.errors import KafkaError
 
 from service.errors import ServiceError
-from service.topics import LOG_APPEND_TIME, TIMESTAMP_TYPE, Topics
+from service.topics import LOG_APPEND_TIME, TIMESTAMP_TYPE, Topics, untold
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +23,13 @@ async def require_append_time(options: Mapping[str, Any], topics: Sequence[str])
     wrong = sorted(
         name for name, config in found.items() if config.get(TIMESTAMP_TYPE, LOG_APPEND_TIME) != LOG_APPEND_TIME
     )
+    if hidden := untold(topics, found):
+        log.warning(
+            "the brokers don't tell whether the records of %s bear the broker's append time (%s), by which signatures "
+            "are judged; let this user describe the topics' settings (ACL DescribeConfigs)",
+            ", ".join(hidden),
+            TIMESTAMP_TYPE,
+        )
     if wrong:
         raise ServiceError(
             f"signed commands are judged by the broker's append time, which the records of {', '.join(wrong)} don't "

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
-from service.consume import header_names
+from service.consume import fetched
 from service.consume.append_time import require_append_time
 from service.consume.assignment import Assignment
 from service.consume.batch import BatchHandler, Transaction
@@ -114,7 +114,7 @@ class Consumer:
 
     async def prepare(self) -> None:
         """Before the broker starts: wait for Kafka and the topics, since FastStream would exit or hang."""
-        header_names.install()
+        fetched.install()
         quieten()
         await wait_for_kafka(self._options, self._topics)
         if self._append_time:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from aiokafka import AIOKafkaConsumer
 
@@ -9,6 +10,9 @@ from service.partitioner import partition as partition_of
 from service.record import Record
 from service.telemetry.meters import Meters
 from service.telemetry.names import MISPLACED
+
+# Of an id; to hash what a sender wrote in its place could take seconds.
+_LONGEST: Final = 64
 
 
 class Misplaced:
@@ -23,14 +27,14 @@ class Misplaced:
         self._prefix = prefix
 
     def count(self, records: Iterable[Record]) -> None:
-        """Counts those of a batch; records without a key may lie anywhere."""
+        """Counts those of a batch; records without a key, or with one that is no id, may lie anywhere."""
         partitions: dict[str, int] = {}
         elsewhere: Counter[str] = Counter()
         for topic, number, _, key, *_ in records:
             known = partitions.get(topic)
             if known is None:
                 known = partitions[topic] = self._partitions(topic)
-            if known and key is not None and partition_of(key, known) != number:
+            if known and key is not None and len(key) <= _LONGEST and partition_of(key, known) != number:
                 elsewhere[topic] += 1
         for topic, count in elsewhere.items():
             self._meters.add(MISPLACED, count, topic)

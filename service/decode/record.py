@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from schemas.commands import COMMANDS
-from schemas.headers import ERASE_PERSON
+from schemas.headers import DLQ_LAST_OFFSET, ERASE_PERSON
 from service.decode.authenticate import Sender, account_of, authenticate, is_internal, lacks_scope
 from service.decode.body import aggregate_named, read_body, to_command, usable_id
 from service.decode.envelope import open_envelope
@@ -17,7 +17,7 @@ from service.domain.actor import Actor
 from service.domain.commands import Context
 from service.domain.model import Fault, Kind, Reason, Refused
 from service.received import NO_ACCOUNT, DeadLetter, Envelope, Question, Received
-from service.record import Record, append_time
+from service.record import Record, UnreadableBatch, append_time
 
 MAX_VALUE_BYTES = 256 * 1024
 MAX_FAULTS = 100
@@ -36,7 +36,9 @@ def decode(
     `link_secrets` are the keys that may have signed an action link. With `clients`, whatever comes on the external
     channels without a link has to be signed by one of them.
     """
-    # 1. small enough, and headers that are text
+    # 1. readable, small enough, and headers that are text
+    if isinstance(record.value, UnreadableBatch):
+        return _unreadable(record, record.value)
     if record.value is not None and len(record.value) > MAX_VALUE_BYTES:
         return DeadLetter(record, "value_too_large", f"{len(record.value)} bytes, at most {MAX_VALUE_BYTES} are taken")
     headers = read_headers(record)
@@ -68,6 +70,13 @@ def decode(
         data.setdefault("account_id", account_id)
     question = _question(record, envelope, data, (account_id, kind, aggregate_id), sender)
     return Received(record, envelope, account_id, kind, aggregate_id, command, content, question, sender.client)
+
+
+def _unreadable(record: Record, batch: UnreadableBatch) -> DeadLetter:
+    """One dead letter stands for all the batch's records: it holds the batch, and names the first and the last."""
+    last = (DLQ_LAST_OFFSET, str(batch.last).encode())
+    place = record._replace(offset=batch.first, value=bytes(batch), headers=(last,))
+    return DeadLetter(place, "unreadable_batch", f"offsets {batch.first} to {batch.last} can't be read: {batch.why}")
 
 
 def _linked(

@@ -12,7 +12,7 @@ from schemas import headers as names
 from schemas.types import canonical_instant
 from service.domain.instants import instant
 from service.received import DeadLetter
-from service.record import EPOCH, Record, Replay
+from service.record import EPOCH, Record, Replay, UnreadableBatch
 
 CHANNELS: Final = (names.BOOKING_COMMANDS, names.VISIT_COMMANDS, names.INTERNAL_COMMANDS)
 LONGEST_NUMBER: Final = 18
@@ -25,7 +25,7 @@ def as_at_first(record: Record) -> Record | DeadLetter:
 
     Any other record is given as it is. What does not say where and when it first came is a dead letter again.
     """
-    if record.topic != names.COMMANDS_REPLAY:
+    if record.topic != names.COMMANDS_REPLAY or isinstance(record.value, UnreadableBatch):
         return record
     kept, ours = split_headers(record.headers)
     attempts, client = _number(ours.get(names.DLQ_ATTEMPTS)), _text(ours.get(names.DLQ_CLIENT)) or None

@@ -16,7 +16,7 @@ from service.errors import SettingsError
 from service.kafka_security import complaints
 from service.retention import kept_for_longer, tell
 from service.settings import Settings
-from service.topics import COMMAND_TOPICS, CONSUMED_TOPICS, Difference, Topics, wanted
+from service.topics import COMMAND_TOPICS, CONSUMED_TOPICS, Difference, Topics, untold, wanted
 
 TIMEOUT_MS: Final = 5_000
 READ_MS: Final = 1_500
@@ -94,10 +94,18 @@ async def _topics(settings: Settings, options: Mapping[str, Any]) -> list[Findin
     plan = wanted(prefix=settings.topic_prefix, partitions=settings.partitions, replication=settings.replication)
     async with Topics(options) as cluster:
         differences = await cluster.compare(plan)
+        consumed = [settings.topic_prefix + topic for topic in CONSUMED_TOPICS]
+        absent = {each.topic for each in differences if each.found is None}
+        hidden = untold([name for name in consumed if name not in absent], await cluster.settings(consumed))
     findings = [
         finding for each in differences for finding in judge(each, each.topic.removeprefix(settings.topic_prefix))
     ]
-    consumed = [settings.topic_prefix + topic for topic in CONSUMED_TOPICS]
+    if hidden:
+        told = (
+            f"the brokers don't tell the settings of {', '.join(hidden)}: whether they bear append times is not known"
+        )
+        remedy = "let this user describe the topics' settings (ACL DescribeConfigs)"
+        findings.append(warning("kafka.settings", told, remedy))
     kept = await kept_for_longer(options, consumed, settings.inbox_retention)
     if kept:
         remedy = "raise BOOKSTREAM_INBOX_RETENTION_DAYS, or lower the topics' retention.ms"

@@ -12,6 +12,8 @@ from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 Headers = list[tuple[str, bytes | None]]
 
 _FIRST_OF_ITS_OWN: Final = b',["ce_id","'
+# What stands before it in dead letters is what senders wrote, of any length, and is not remembered.
+_LONGEST_SHARED: Final = 1_000
 
 
 class RawName(str):
@@ -43,7 +45,7 @@ def parse_headers(stored: bytes) -> ParsedHeaders:
     # where quotes are escaped.
     own = stored.find(_FIRST_OF_ITS_OWN)
     try:
-        if own > 0:
+        if 0 < own <= _LONGEST_SHARED:
             return ParsedHeaders([*_constant(stored[:own]), *_parse(b"[" + stored[own + 1 :])])
         return ParsedHeaders(_parse(stored))
     except orjson.JSONDecodeError:

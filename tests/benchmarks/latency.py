@@ -1,21 +1,27 @@
 """From the moment that a command is due to be sent until its event can be consumed, at a constant rate (open loop).
 
 A command that is sent late counts from when it was due, so a stall of anything, this program included, shows in every
-command that it delayed: no coordinated omission. All values are kept, so percentiles are exact.
+command that it delayed: no coordinated omission. All values are kept, so percentiles are exact. The client is
+librdkafka, since whoever sends and reads shares the machine with what is measured.
 """
 
 import asyncio
+import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
-from tests.benchmarks.servers import PARTITIONS
+from tests.benchmarks.servers import PARTITIONS, PRODUCER
 from tests.benchmarks.systems import System
+from tests.benchmarks.workload import Command
 
-TICK = 0.002
+TICK = 0.001
 PATIENCE = 60.0
 WARM_UP = 0.2
+CAUSE = "ce_causationid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,52 +38,74 @@ class Latency:
 
 
 class Arrivals:
-    """Reads the events topic from its end on and notes when each command's event was there."""
+    """Reads the events topic from its end on, in a thread, and notes when each command's event was there."""
 
     def __init__(self, system: System) -> None:
-        """Read the system's events."""
+        """Begin where the system's events end now."""
         self.at: dict[str, float] = {}
-        self._topic = system.prefix + "booking-events"
-        self._bootstrap = system.servers.bootstrap
+        self._ended = threading.Event()
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": system.servers.bootstrap,
+                "group.id": "arrivals",
+                "enable.auto.commit": False,
+                "fetch.wait.max.ms": 20,
+            }
+        )
+        topic = system.prefix + "booking-events"
+        partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+        for each in partitions:
+            each.offset = self._consumer.get_watermark_offsets(each, timeout=10)[1]
+        self._consumer.assign(partitions)
 
-    async def read(self, begun: asyncio.Event, wanted: int) -> None:
-        """Return when so many have arrived."""
-        partitions = [TopicPartition(self._topic, number) for number in range(PARTITIONS)]
-        async with AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False) as consumer:
-            consumer.assign(partitions)
-            await consumer.seek_to_end(*partitions)
-            for each in partitions:
-                await consumer.position(each)
-            begun.set()
-            while len(self.at) < wanted:
-                found = await consumer.getmany(timeout_ms=1000)
-                now = time.monotonic()
-                for records in found.values():
-                    for record in records:
-                        self.at[dict(record.headers)["ce_causationid"].decode()] = now
+    def read(self, wanted: int) -> None:
+        """Read until so many have arrived, or `end` is called."""
+        while len(self.at) < wanted and not self._ended.is_set():
+            message = self._consumer.poll(0.05)
+            if message is not None and message.error() is None:
+                self.at[_cause(message)] = time.monotonic()
+        self._consumer.close()
+
+    def end(self) -> None:
+        """Let `read` return."""
+        self._ended.set()
 
 
 async def measure_latency(system: System, share: float, rate: float, seconds: float) -> Latency:
     """Send at a rate to a running system, and wait for all events."""
     commands = list(system.workload.updates(int(rate * seconds)))
-    arrivals, begun = Arrivals(system), asyncio.Event()
-    reading = asyncio.create_task(arrivals.read(begun, len(commands)))
-    await begun.wait()
-    due: dict[str, float] = {}
-    topic = system.prefix + "booking-commands"
-    async with AIOKafkaProducer(bootstrap_servers=system.servers.bootstrap, enable_idempotence=True) as producer:
-        start = time.monotonic()
-        for place, command in enumerate(commands):
-            due[command.id] = start + place / rate
-            if (early := due[command.id] - time.monotonic()) > 0:
-                await asyncio.sleep(max(early, TICK))
-            await producer.send(topic, key=command.key, value=command.value, headers=command.headers)
-    async with asyncio.timeout(PATIENCE):
+    arrivals = await asyncio.to_thread(Arrivals, system)
+    reading = asyncio.create_task(asyncio.to_thread(arrivals.read, len(commands)))
+    try:
+        due = await asyncio.to_thread(_send, system, commands, rate)
+        await asyncio.wait_for(asyncio.shield(reading), PATIENCE)
+    finally:
+        arrivals.end()
         await reading
     counted = commands[int(len(commands) * WARM_UP) :]
     waited = sorted((arrivals.at[each.id] - due[each.id]) * 1000 for each in counted)
     p50, p99, p999 = (_at(waited, part) for part in (0.5, 0.99, 0.999))
     return Latency(share, rate, len(waited), p50, p99, p999, waited[-1])
+
+
+def _send(system: System, commands: Sequence[Command], rate: float) -> dict[str, float]:
+    """Send each command when it is due, or at once when that is over; give when each was due."""
+    producer = Producer({**PRODUCER, "bootstrap.servers": system.servers.bootstrap, "linger.ms": 1})
+    topic = system.prefix + "booking-commands"
+    start = time.monotonic()
+    due = {command.id: start + place / rate for place, command in enumerate(commands)}
+    for command in commands:
+        while (early := due[command.id] - time.monotonic()) > 0:
+            producer.poll(0)
+            time.sleep(max(early, TICK))
+        producer.produce(topic, key=command.key, value=command.value, headers=list(command.headers))
+    if producer.flush(PATIENCE):
+        raise RuntimeError("Kafka did not take all commands")
+    return due
+
+
+def _cause(message: Message) -> str:
+    return dict(cast("list[tuple[str, bytes]]", message.headers()))[CAUSE].decode()
 
 
 def _at(ordered: list[float], part: float) -> float:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tests.benchmarks.cpu import Cpu
@@ -9,6 +10,7 @@ from tests.benchmarks.servers import Counter, ask
 from tests.benchmarks.systems import System
 from tests.benchmarks.workload import LOCATIONS
 
+EVENTS = ("booking-events",)
 POLL_SECONDS = 0.025
 SILENCE_SECONDS = 60.0
 # Starting up, warming up and the first fetch are not what a command costs.
@@ -42,15 +44,15 @@ class Round:
 class Watch:
     """Waits for events of a running system."""
 
-    def __init__(self, system: System, counter: Counter, topic: str = "booking-events") -> None:
-        """Watch one of the system's events topics."""
+    def __init__(self, system: System, counter: Counter, topics: Sequence[str] = EVENTS) -> None:
+        """Watch some of the system's topics."""
         self._system = system
         self._counter = counter
-        self._topic = system.prefix + topic
+        self._topics = [system.prefix + topic for topic in topics]
 
     async def count(self) -> int:
         """Return how many events there are."""
-        return await self._counter.count(self._topic)
+        return sum([await self._counter.count(topic) for topic in self._topics])
 
     async def until(self, events: int) -> Moment:
         """Wait until there are so many events; RuntimeError when none comes for a minute, or a process ends."""
@@ -93,9 +95,9 @@ async def create_bookings(system: System, counter: Counter) -> list[str]:
     return ids
 
 
-async def measured(system: System, counter: Counter, commands: int, topic: str = "booking-events") -> Round:
+async def measured(system: System, counter: Counter, commands: int, topics: Sequence[str] = EVENTS) -> Round:
     """Measure a round over commands that wait already, one event for each; the system runs only meanwhile."""
-    watch = Watch(system, counter, topic)
+    watch = Watch(system, counter, topics)
     before = await watch.count()
     system.start()
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.cpu import PARTS
+from tests.benchmarks.growth import Point, shown
 from tests.benchmarks.latency import Latency
 from tests.benchmarks.measure import Round
 from tests.benchmarks.plot import bars, curves
@@ -87,6 +88,30 @@ def _page(report: Report, series: Series, at: str) -> list[str]:
         "",
         "![latency](latency.svg)",
         "",
+        "## Worker processes",
+        "",
+        "More of them than processors share these with the servers.",
+        "",
+        *_growth("worker processes", series.workers),
+        "",
+        "## A backlog",
+        "",
+        "Memory of all processes of the service together, in MiB: the most in the first tenth of the time, and in all.",
+        "",
+        *_table(
+            ("commands that waited", "commands/s", *PARTS, "early", "most"),
+            [
+                (
+                    f"{one.round.commands:,}",
+                    f"{one.round.rate:,.0f}",
+                    *_cpu(one.round),
+                    f"{one.early:.0f}",
+                    f"{one.most:.0f}",
+                )
+                for one in series.drains
+            ],
+        ),
+        "",
         "## As the tables grow",
         "",
         (
@@ -94,30 +119,25 @@ def _page(report: Report, series: Series, at: str) -> list[str]:
             "write-ahead log in bytes."
         ),
         "",
-        *_table(
-            ("bookings", "commands/s", *PARTS, "WAL"),
-            [
-                (f"{one.bookings:,}", f"{one.round.rate:,.0f}", *_cpu(one.round), f"{one.wal:,.0f}")
-                for one in series.scales
-            ],
-        ),
+        *_growth("bookings", series.bookings),
         "",
-        "![CPU per command as the tables grow](scaling.svg)",
+        "![CPU per command as the bookings grow](scaling.svg)",
+        "",
+        *_growth("commands in the inbox", series.inbox),
     ]
 
 
 def _plots(report: Report, series: Series) -> Mapping[str, str]:
     totals = report.totals()
-    sizes = [f"{one.bookings:,}" for one in series.scales]
     shares = [f"{one.share:.0%}" for one in series.latencies]
-    growth = {part: [one.round.cpu.per(one.round.commands)[part] for one in series.scales] for part in PARTS}
+    growth = {part: [one.round.cpu.per(one.round.commands)[part] for one in series.bookings] for part in PARTS}
     waits = {"p50": [one.p50 for one in series.latencies], "p99": [one.p99 for one in series.latencies],
              "p99.9": [one.p999 for one in series.latencies]}  # fmt: skip
     return {
         "throughput": bars("commands per second", {one.system: {"commands/s": one.rate} for one in totals}),
         "cpu": bars("CPU per command, ms", {one.system: _parts(one) for one in totals}),
         "latency": curves("latency, ms, by share of the throughput", shares, waits),
-        "scaling": curves("CPU per command, ms, by bookings", sizes, growth),
+        "scaling": curves("CPU per command, ms, by bookings", shown(series.bookings), growth),
     }
 
 
@@ -152,9 +172,26 @@ def _plain(series: Series) -> dict[str, Any]:
             | {"p99.9": one.p999, "longest": one.longest}
             for one in series.latencies
         ],
-        "scaling": [
-            {"bookings": one.bookings, "commands_per_second": one.round.rate, "cpu_ms": _parts(one.round)}
-            | {"wal_bytes": one.wal}
-            for one in series.scales
+        "workers": _plain_growth(series.workers),
+        "backlogs": [
+            {"commands_per_second": one.round.rate, "cpu_ms": _parts(one.round)}
+            | {"commands": one.round.commands, "memory_mib_early": one.early, "memory_mib": one.most}
+            for one in series.drains
         ],
+        "bookings": _plain_growth(series.bookings),
+        "inbox": _plain_growth(series.inbox),
     }
+
+
+def _growth(what: str, points: Sequence[Point]) -> list[str]:
+    return _table(
+        (what, "commands/s", *PARTS, "WAL"),
+        [(f"{one.size:,}", f"{one.round.rate:,.0f}", *_cpu(one.round), f"{one.wal:,.0f}") for one in points],
+    )
+
+
+def _plain_growth(points: Sequence[Point]) -> list[dict[str, Any]]:
+    return [
+        {"size": one.size, "commands_per_second": one.round.rate, "cpu_ms": _parts(one.round), "wal_bytes": one.wal}
+        for one in points
+    ]

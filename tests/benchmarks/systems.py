@@ -87,32 +87,37 @@ class Ours(System):
     def __init__(self, servers: Servers, workload: Workload, directory: Path, workers: int | None) -> None:
         """Run so many worker processes, or as many as it chooses."""
         super().__init__(servers, workload, directory)
-        self._workers = workers
+        self.workers = workers
+        self.signing = False
 
     async def prepare(self) -> None:
         """Migrate and create the topics by the service's own commands."""
         self.database_url = await self.servers.create_database("bench_ours")
         for step in ("migrate", "topics"):
-            command = [sys.executable, "-m", "service", step]
-            done = subprocess.run(  # noqa: ASYNC221
-                command,
-                env={**os.environ, **self._environment()},
-                cwd=ROOT,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            if done.returncode != 0:
-                raise RuntimeError(f"`service {step}` failed: {done.stdout}{done.stderr}")
+            self.run(step)
+
+    def run(self, *arguments: str) -> str:
+        """Run the command line to its end, and return what it printed; raises RuntimeError where it fails."""
+        done = subprocess.run(
+            [sys.executable, "-m", "service", *arguments],
+            env={**os.environ, **self._environment()},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"`service {' '.join(arguments)}` failed: {done.stdout}{done.stderr}")
+        return done.stdout
 
     def commands(self) -> list[tuple[list[str], Mapping[str, str]]]:
         """One program, which makes its other processes itself."""
-        workers = [] if self._workers is None else ["--workers", str(self._workers)]
+        workers = [] if self.workers is None else ["--workers", str(self.workers)]
         return [(["-m", "service", "run", *workers], self._environment())]
 
     def settings(self) -> dict[str, str]:
         """Processes, and what differs from the defaults."""
-        count = self._workers or min(processors(), MOST_WORKERS)
+        count = self.workers or min(processors(), MOST_WORKERS)
         many = f"{count} with worker, the first of them with relay and clock too"
         return {
             "processes": "one with worker, relay and clock" if count == 1 else many,
@@ -129,7 +134,7 @@ class Ours(System):
             "BOOKSTREAM_GROUP_ID": self.prefix + "group",
             "BOOKSTREAM_PARTITIONS": str(PARTITIONS),
             "BOOKSTREAM_REPLICATION": "1",
-            "BOOKSTREAM_SIGNING": "off",
+            "BOOKSTREAM_SIGNING": "required" if self.signing else "off",
             "BOOKSTREAM_LOG_LEVEL": "WARNING",
             "BOOKSTREAM_HTTP_ADDRESS": f"{LOOPBACK}:{free_port()}",
         }

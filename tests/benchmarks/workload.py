@@ -28,6 +28,14 @@ class Command:
     headers: list[tuple[str, bytes]]
 
 
+@dataclass(frozen=True, slots=True)
+class Day:
+    """Commands by topic, and how many events come of them by topic."""
+
+    commands: dict[str, list[Command]]
+    events: dict[str, int]
+
+
 class Workload:
     """Makes the same commands for the same seed and order of calls."""
 
@@ -48,15 +56,7 @@ class Workload:
     def creations(self) -> Iterator[Command]:
         """Create the bookings."""
         for number in range(len(self._changes)):
-            booking_id = _booking(number)
-            data = {
-                "account_id": ACCOUNT,
-                "booking_id": booking_id,
-                "location_id": _location(number),
-                "graph": "venue",
-                "booking": self._members(number),
-            }
-            yield self._command("create-booking", booking_id, data)
+            yield self._creation(_booking(number), number)
 
     def stored(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """The same bookings as a table would hold them, by their ids."""
@@ -122,6 +122,44 @@ class Workload:
             visit = {"name": f"Guest {number}", "phone": f"+47900{number % 100_000:05}", "party_size": 1 + number % 6}
             data = {"account_id": ACCOUNT, "visit_id": visit_id, "location_id": _location(number), "visit": visit}
             yield self._command("create-visit", visit_id, data)
+
+    def day(self, count: int) -> "Day":
+        """Roughly so many commands as a chain of restaurants sends them: new guests and changes, in turn."""
+        names = [f"d-{self._random.getrandbits(48):012x}" for _ in range(count * 3 // 10)]
+        fresh = [self._creation(name, number) for number, name in enumerate(names)]
+        updates = list(self.updates(count * 35 // 100))
+        actions = [
+            self._command("state-action", name, {"account_id": ACCOUNT, "booking_id": name, "action": "confirm"})
+            for name in names[::3]
+        ]
+        repeats = self._random.choices(updates, k=count // 50)
+        guests = list(self.visits(count * 15 // 100))
+        seated = [self._seating(guest.key.decode(), place) for place, guest in enumerate(guests) if place % 2]
+        bookings = [*self._mixed(fresh, updates), *self._mixed(actions, repeats)]
+        events = {
+            "booking-events": len(fresh) + len(updates) + len(actions),
+            "visit-events": len(guests) + len(seated),
+        }
+        return Day({"booking-commands": bookings, "visit-commands": [*guests, *seated]}, events)
+
+    def _mixed(self, *kinds: list[Command]) -> list[Command]:
+        every = [command for kind in kinds for command in kind]
+        self._random.shuffle(every)
+        return every
+
+    def _seating(self, visit_id: str, number: int) -> Command:
+        patch = {"party_size": 7 + number % 3, "first_name": f"Guest {number}"}
+        return self._command("update-visit", visit_id, {"account_id": ACCOUNT, "visit_id": visit_id, "patch": patch})
+
+    def _creation(self, booking_id: str, number: int) -> Command:
+        data = {
+            "account_id": ACCOUNT,
+            "booking_id": booking_id,
+            "location_id": _location(number),
+            "graph": "venue",
+            "booking": self._members(number),
+        }
+        return self._command("create-booking", booking_id, data)
 
     def _members(self, number: int) -> dict[str, Any]:
         starts_at = self._opening + timedelta(minutes=15 * (number % 40), days=number // 400 % 200)

@@ -144,11 +144,12 @@ async def test_replay_sends_everything_as_it_is(topics: Broker) -> None:
         letter(record("update-booking", update(), key=b"b-1"), "internal_error"),
         letter(raw(None, None, 3), "missing_attribute"),
         letter(raw(b"b-1", None, 4), "value_too_large"),
+        letter(raw(None, b"batch", 6), "unreadable_batch"),
         letter(raw(b"b-2", b"5", 5), "invalid_json", old=True),
     ]
     await write(topics, *letters)
     dry = json.loads(await run(topics, "replay", "--dry-run", "--json"))
-    assert (dry["sent"], dry["left_out"], await replayed(topics)) == (5, 1, [])
+    assert (dry["sent"], dry["left_out"], await replayed(topics)) == (5, 2, [])
     told = json.loads(await run(topics, "replay", "--json"))
     assert told == {**dry, "dry_run": False}
     assert told["reasons"] == {"invalid_json": 3, "internal_error": 1, "missing_attribute": 1}
@@ -159,7 +160,7 @@ async def test_replay_sends_everything_as_it_is(topics: Broker) -> None:
     ]
     others = {one.key: (one.value, list(one.headers)) for one in found if one.key != b"b-1"}
     when = ("dlq_appended_at", b"2026-12-01T09:00:00Z")
-    assert others == {None: (None, letters[3].headers), b"b-2": (b"5", [*letters[5].headers, when])}
+    assert others == {None: (None, letters[3].headers), b"b-2": (b"5", [*letters[6].headers, when])}
 
 
 async def test_replay_goes_on_where_it_was(topics: Broker) -> None:

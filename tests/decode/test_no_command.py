@@ -1,8 +1,10 @@
 import pytest
 
 from service.decode.record import MAX_VALUE_BYTES
+from service.decode.replay import as_at_first
 from service.domain.model import Refused
 from service.received import Received
+from service.record import Record, UnreadableBatch
 from tests.support.records import dead, question, received, record, update
 
 
@@ -97,3 +99,15 @@ def test_depth_does_not_depend_on_the_caller() -> None:
         return received(record("update-booking", value, key=b"b-1")) if frames == 0 else deeper(frames - 1)
 
     assert deeper(0).content_hash == deeper(400).content_hash
+
+
+@pytest.mark.parametrize("topic", ["booking-commands", "commands-replay"])
+def test_a_batch_that_cannot_be_read(topic: str) -> None:
+    """It has one dead letter, whatever its size: its bytes, the first of its offsets, and the last in a header."""
+    batch = UnreadableBatch.of(b"x" * 2 * MAX_VALUE_BYTES, 5, 9, "it is no zstd")
+    first = as_at_first(Record(topic, 3, 9, None, batch, (), 1))
+    assert isinstance(first, Record)
+    letter = dead(first)
+    assert (letter.reason, letter.detail) == ("unreadable_batch", "offsets 5 to 9 can't be read: it is no zstd")
+    assert letter.record == Record(topic, 3, 5, None, bytes(batch), (("dlq_last_offset", b"9"),), 1)
+    assert type(letter.record.value) is bytes

@@ -1,6 +1,6 @@
 """Each check of the cluster and its topics is broken on a real broker, and then told with its remedy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -150,6 +150,20 @@ async def test_brokers_that_can_do_too_little(sound: Settings, monkeypatch: pyte
     assert "BOOKSTREAM_KAFKA_IDEMPOTENCE=false" in found["kafka.idempotence"][1]
     found = await examined(sound.model_copy(update={"kafka_idempotence": False}))
     assert list(found) == ["kafka.version"]
+
+
+async def test_settings_that_are_not_told(sound: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Brokers tell a user without the right of it no settings at all; then the times of commands are in doubt."""
+
+    async def nothing(_: Topics, names: Sequence[str]) -> dict[str, dict[str, str]]:
+        return {name: {} for name in names}
+
+    monkeypatch.setattr(Topics, "settings", nothing)
+    found = await examined(sound)
+    assert list(found) == ["kafka.settings"]
+    assert found["kafka.settings"][0] is WARNING
+    assert f"{sound.topic_prefix}booking-commands" in found["kafka.settings"][1]
+    assert "DescribeConfigs" in found["kafka.settings"][1]
 
 
 async def test_topics_that_may_not_be_looked_at(sound: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from service.consume import header_names
+from service.consume import fetched
 from service.partitioner import partition
 from service.relay.headers import RawNameBatch
 from service.topics import Topics, wanted
@@ -121,7 +121,7 @@ class Broker:
 
     async def read(self, topics: Iterable[str] = OUTPUTS) -> list[Seen]:
         """Everything that lies on the topics now."""
-        header_names.install()
+        fetched.install()
         async with AIOKafkaConsumer(
             bootstrap_servers=self.bootstrap,
             enable_auto_commit=False,

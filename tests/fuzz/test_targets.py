@@ -16,7 +16,15 @@ from tests.fuzz.__main__ import TARGETS
 from tests.fuzz.engine import run
 
 # Together some seconds of one processor; long runs are by hand.
-CASES = {"decode": 20_000, "signature": 20_000, "merge": 10_000, "graphs": 5000, "links": 20_000, "probes": 5000}
+CASES = {
+    "batches": 4000,
+    "decode": 20_000,
+    "signature": 20_000,
+    "merge": 10_000,
+    "graphs": 5000,
+    "links": 20_000,
+    "probes": 5000,
+}
 SEED = 1
 
 
@@ -41,6 +49,8 @@ def _for_any_target(token: str, secrets: Mapping[int, bytes], *_: object) -> Lin
 
 
 BREAKS: dict[str, tuple[str, str, object]] = {
+    "broken records": ("batches", "service.consume.fetched._BROKEN", ()),
+    "no bound of headers": ("batches", "service.consume.expand.zlib.error", LookupError),
     "JSON that is none": ("decode", "service.decode.envelope.NotJson", type("Other", (NotJson,), {})),
     "a raised sender": ("decode", "service.decode.authenticate.INTERNAL_TOPIC", "booking-commands"),
     "any signature": ("signature", "service.decode.signature.hmac", Equal()),

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from service.consume import header_names
+from service.consume import fetched
 from service.consume.consumer import Consumer
 from service.errors import PartitionLost, StoreUnavailable
 from service.record import Record, Span
@@ -54,7 +54,7 @@ async def produce(bootstrap: str, topic: str, partition: int, messages: Sequence
 
 async def consume_all(bootstrap: str, topic: str, count: int) -> list[ConsumerRecord[bytes, bytes]]:
     """The first `count` records of a topic, in order within each partition."""
-    header_names.install()
+    fetched.install()
     consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest")
     found: list[ConsumerRecord[bytes, bytes]] = []
     async with consumer, asyncio.timeout(30):

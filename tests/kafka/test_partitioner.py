@@ -3,7 +3,7 @@ from aiokafka.partitioner import murmur2 as reference
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from service.partitioner import murmur2, partition
+from service.partitioner import _remembered, murmur2, partition
 
 
 @given(st.binary(max_size=64))
@@ -25,3 +25,12 @@ def test_hash_equals_javas() -> None:
 def test_partition_equals_the_clients(key: bytes, count: int) -> None:
     """A key lies where the default partitioner puts it."""
     assert partition(key, count) == DefaultPartitioner()(key, list(range(count)), [])
+
+
+def test_long_keys_are_not_remembered() -> None:
+    """A key can be a mebibyte of a sender's; one that is no longer than an id is hashed once."""
+    before = _remembered.cache_info().currsize
+    for length, remembered in ((64, 1), (65, 1), (1 << 20, 1)):
+        key = b"long-key" * (length // 8) + b"x" * (length % 8)
+        assert partition(key, 12) == DefaultPartitioner()(key, list(range(12)), [])
+        assert _remembered.cache_info().currsize == before + remembered

@@ -3,6 +3,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from aiokafka.errors import KafkaError
 
+from service.consume.append_time import require_append_time
 from service.embedded import EmbeddedBroker
 from service.topics import COMMAND_TOPICS, CONSUMED_TOPICS, Topics, wanted
 from tests.kafka.harness import set_config
@@ -66,3 +67,17 @@ async def test_embedded_broker_gets_its_topics(topic_prefix: str) -> None:
         async with Topics({"bootstrap_servers": embedded.bootstrap}) as cluster:
             await cluster.create_missing(topics)
             assert [each for each in await cluster.compare(topics) if each.setting in {"existence", "partitions"}] == []
+
+
+async def test_times_that_are_not_told_are_said_to_be(
+    kafka: str, topic_prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A topic that bears the append time is in no doubt; one whose settings the broker keeps to itself is named."""
+    options, topics = {"bootstrap_servers": kafka}, wanted(prefix=topic_prefix, partitions=1, replication=1)
+    known, unknown = topic_prefix + "booking-commands", topic_prefix + "absent"
+    async with Topics(options) as cluster:
+        await cluster.create_missing([each for each in topics if each.name == known])
+    await require_append_time(options, [known])
+    assert "append time" not in caplog.text
+    await require_append_time(options, [known, unknown])
+    assert f"records of {unknown} bear" in caplog.text

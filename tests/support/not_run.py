@@ -4,6 +4,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Collection, Generator
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,8 @@ class NotRun:
             # Which languages a machine has is its own affair.
             needs, why_not = partial(_needs_language, name=name), partial(_why_no_language, name)
             self._leave_out(items, needs, why_not, owed=False)
+        # It has wheels for one platform alone.
+        self._leave_out(items, _needs_atheris, _why_no_atheris, owed=False)
         # Nobody's tools bring these schemas, so that no run can owe them.
         self._leave_out(items, _needs_crd_schemas, _why_no_crd_schemas, owed=False)
         # The server in the wheel has no TLS, and a server can't be fetched without the libraries that it needs.
@@ -160,6 +163,14 @@ def _why_no_prometheus() -> str | None:
     except NotHereError as reason:
         return f"Prometheus: {reason}"
     return None
+
+
+def _needs_atheris(item: pytest.Item) -> bool:
+    return item.get_closest_marker("atheris") is not None
+
+
+def _why_no_atheris() -> str | None:
+    return None if find_spec("atheris") else "coverage-guided fuzzing: atheris is not installed"
 
 
 def _needs_language(item: pytest.Item, name: str) -> bool:

@@ -184,7 +184,7 @@ def _summary(tally: Tally, *, dry_run: bool) -> str:
     told = [f"{tally.sent} {verb}"]
     told += [f"  {count} {printable(reason)}" for reason, count in tally.reasons.most_common(MANY)]
     if tally.left_out:
-        told.append(f"{tally.left_out} can't be sent: their values were too large to be kept")
+        told.append(f"{tally.left_out} can't be sent: their values were too large to be kept, or can't be read")
     if tally.before:
         told.append(f"{tally.before} were looked at by an earlier run; --from-start looks at them again")
     return "\n".join(told)

@@ -77,8 +77,8 @@ class Letter:
 
     @property
     def is_left_out(self) -> bool:
-        """Whether its value was too large to be kept here, so that it can't be sent again."""
-        return self.value is None and self.reason == "value_too_large"
+        """Whether what was sent is not kept here, or can't be read, so that it can't be sent again."""
+        return self.reason == "unreadable_batch" or (self.value is None and self.reason == "value_too_large")
 
 
 def letter_of(record: ConsumerRecord) -> Letter:

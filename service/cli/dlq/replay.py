@@ -17,7 +17,7 @@ Send = Callable[[Sequence[Letter]], Awaitable[None]]
 
 @dataclass(slots=True)
 class Tally:
-    """How far it is: `before` was looked at by an earlier run, `left_out` has no value that could be sent."""
+    """How far it is: `before` was looked at by an earlier run, `left_out` can't be sent."""
 
     total: int = 0
     before: int = 0

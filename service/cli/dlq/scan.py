@@ -10,7 +10,7 @@ from aiokafka.structs import OffsetAndMetadata
 from schemas import headers as names
 from service.cli.connect import Target, assign_topics, require_topics, start_consumer
 from service.cli.dlq.letter import Letter, letter_of
-from service.consume import header_names
+from service.consume import fetched
 
 CHUNK: Final = 500
 FETCH_BYTES: Final = 16 * 1024 * 1024
@@ -34,7 +34,7 @@ class Scan:
 
     async def __aenter__(self) -> Self:
         await require_topics(self._target, self._topics)
-        header_names.install()
+        fetched.install()
         self._consumer = AIOKafkaConsumer(
             client_id="bookstream-dlq",
             group_id=self._group,
