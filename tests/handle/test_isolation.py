@@ -6,7 +6,6 @@ import pytest
 from service.domain.decide import decide
 from service.handle import attempt, fold, load
 from service.handle.save import save
-from service.outbox.dead_letter import MAX_VALUE
 from tests.handle.harness import Bench, Rival, summaries
 from tests.support.records import act, create, record, update, visit
 
@@ -162,15 +161,6 @@ async def test_an_action_that_alone_reaches_too_many(bench: Bench, monkeypatch: 
     await bench.apply(*(record("create-booking", create(f"b-{n}", bulk_id="k")) for n in range(3)))
     found = await bench.apply(record("state-action", act("b-0", "cancel")))
     assert [version for _, _, version in summaries(found)] == [2, 2, 2]
-
-
-@pytest.mark.parametrize("size", [MAX_VALUE, MAX_VALUE + 1])
-async def test_a_dead_letter_of_seven_mebibytes(bench: Bench, size: int) -> None:
-    """A value that the topic of dead letters does not take is left out of its letter, and the letter says so."""
-    letter = await bench.one(record("update-booking", b"x" * size, key=b"b-1"))
-    assert letter.headers["dlq_reason"] == "value_too_large"
-    assert letter.bytes == (b"x" * size if size == MAX_VALUE else None)
-    assert letter.headers["dlq_detail"].startswith("its value is left out here; ") == (size > MAX_VALUE)
 
 
 async def test_what_follows_on_a_command_that_breaks(bench: Bench) -> None:

@@ -10,7 +10,6 @@ from aiokafka.errors import ConsumerStoppedError, KafkaError
 from faststream.kafka import KafkaBroker
 
 from service.backoff import Backoff
-from service.consume.assignment import Assignment
 from service.consume.health import ConsumerHealth
 from service.telemetry.told import told
 
@@ -21,46 +20,38 @@ Poll = Callable[[AIOKafkaConsumer], Awaitable[Polled]]
 
 
 class PatientPoll:
-    """Polls, and after an error that FastStream has no pause for waits a moment, longer each time.
-
-    aiokafka may have moved on behind records that it took before it failed, so that every partition goes on where its
-    progress is.
-    """
+    """Polls, and after an error that FastStream has no pause for waits a moment, longer each time."""
 
     def __init__(
-        self,
-        poll: Poll,
-        assignment: Assignment,
-        health: ConsumerHealth,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        self, poll: Poll, health: ConsumerHealth, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     ) -> None:
         self._poll = poll
-        self._sleep = sleep
-        self._assignment = assignment
         self._health = health
+        self._sleep = sleep
         self._backoff = Backoff(first=0.5, longest=10.0)
+        self._error: str | None = None
 
     async def __call__(self, consumer: AIOKafkaConsumer) -> Polled:
         """Gives what one poll brings: nothing where it fails."""
         try:
             records = await self._poll(consumer)
-        except ConsumerStoppedError:
-            raise
-        except KafkaError:
-            self._assignment.forget(list(self._health.positions))
+        except (KafkaError, ConsumerStoppedError):
             raise
         except Exception as error:
-            self._health.last_error = f"polling failed: {told(error)}"
+            self._error = self._health.last_error = f"polling failed: {told(error)}"
             log.exception("polling failed, trying again")
-            self._assignment.forget(list(self._health.positions))
             await self._sleep(self._backoff.next())
             return ()
-        self._backoff.reset()
+        if self._error is not None:
+            if self._health.last_error == self._error:
+                self._health.last_error = None
+            self._error = None
+            self._backoff.reset()
         return records
 
 
-def poll_patiently(broker: KafkaBroker, assignment: Assignment, health: ConsumerHealth) -> None:
+def poll_patiently(broker: KafkaBroker, health: ConsumerHealth) -> None:
     """Make the subscribers of a broker that has not started yet poll so."""
     for subscriber in broker.subscribers:
         made: Any = subscriber
-        made.get_msg = PatientPoll(made.get_msg, assignment, health)
+        made.get_msg = PatientPoll(made.get_msg, health)
