@@ -10,35 +10,28 @@ import logging
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from faststream import FastStream
-from faststream.kafka import KafkaBroker
 
-from service import kafka_on_uvloop
+from service import kafka_metadata, kafka_on_uvloop
 from service.backoff import Backoff
 from service.clock.clock import Clock
-from service.consume.consumer import Consumer
 from service.consume.quiet import quieten
 from service.crew import Crew, Seat
 from service.errors import SchemaMismatch
-from service.graphs.loader import load_graphs
-from service.handle.batch import BatchTransaction
-from service.links.keys import LinkKeys
 from service.parts import STUCK_SECONDS, Parts
 from service.relay.relay import Relay
-from service.retention import refuse_to_forget_too_early
 from service.settings import Settings
 from service.store.lease import wait_for_event
 from service.store.migrate import check
 from service.store.pool import OUTAGE_ERRORS, make_pool
-from service.telemetry.pulse import Pulse
 from service.telemetry.traces import open_traces
 from service.telemetry.watchdog import Watchdog
-from service.topics import CONSUMED_TOPICS
-from service.trust.clients import Clients
 from service.trust.sealing import load_sealer
+
+if TYPE_CHECKING:
+    from faststream.kafka import KafkaBroker
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +42,7 @@ RELAY_STOP_SECONDS: Final = 15.0
 class Application(FastStream):
     """FastStream's application, which tells those who wait during the start, and other processes, that it is to end."""
 
-    def __init__(self, *brokers: KafkaBroker, leaving: asyncio.Event, company: Crew | Seat, **options: Any) -> None:
+    def __init__(self, *brokers: "KafkaBroker", leaving: asyncio.Event, company: Crew | Seat, **options: Any) -> None:
         super().__init__(*brokers, **options)
         self._leaving = leaving
         self._company = company
@@ -74,6 +67,7 @@ def build_app(
     `company` are the processes beside this one.
     """
     kafka_on_uvloop.install()
+    kafka_metadata.install()
     database_url = settings.database_url.get_secret_value()
     pool = make_pool(database_url)
     company = company or Crew()
@@ -95,43 +89,12 @@ def build_app(
         )
     if "worker" in roles:
         wake_relay = company.wake if isinstance(company, Seat) else wake.set
-        parts.consumer = _consumer(settings, parts, wake_relay, company.number)
+        # Imported here: a relay or a clock that stands alone, which others may wait for, begins without all this.
+        from service.worker import build_consumer  # noqa: PLC0415
+
+        parts.consumer = build_consumer(settings, parts, wake_relay, company.number)
     parts.watch()
     return _application(settings, parts, company, wake.set), parts
-
-
-def _consumer(settings: Settings, parts: Parts, wake: Callable[[], None], number: int) -> Consumer:
-    pulse = Pulse()
-    # Each process beside this one is a member of its own.
-    instance = f"{settings.group_instance_id}-{number}" if settings.group_instance_id else None
-    signed = settings.signing == "required"
-    if not signed:
-        log.warning("BOOKSTREAM_SIGNING=off: whoever can write to the command topics is believed; for local work only")
-    transaction = BatchTransaction(
-        parts.pool,
-        load_graphs(settings.graphs_dir),
-        reply_topics=settings.reply_topics,
-        clock=lambda: datetime.now(UTC),
-        stop_ratio=settings.stop_ratio,
-        clients=Clients(settings.master_keys) if signed else None,
-        meters=parts.meters,
-        pulse=pulse,
-        traces=parts.traces,
-        link_keys=LinkKeys(settings.master_keys),
-    )
-    return Consumer(
-        options=settings.kafka_options(),
-        pool=parts.pool,
-        transaction=transaction,
-        topics=CONSUMED_TOPICS,
-        group_id=settings.group_id,
-        group_instance_id=instance,
-        prefix=settings.topic_prefix,
-        wake=wake,
-        append_time=signed,
-        meters=parts.meters,
-        pulse=pulse,
-    )
 
 
 def _application(settings: Settings, parts: Parts, company: Crew | Seat, wake: Callable[[], None]) -> FastStream:
@@ -152,25 +115,14 @@ def _application(settings: Settings, parts: Parts, company: Crew | Seat, wake: C
                 await company.end()
                 await _stop_loops(parts)
 
-    consumer = parts.consumer
-    brokers, hooks = ([], {}) if consumer is None else ([consumer.broker], _hooks(consumer, settings))
+    consumer, hooks = parts.consumer, dict[str, Any]()
+    if consumer is not None:
+        from service.worker import hooks_of  # noqa: PLC0415
+
+        hooks = hooks_of(consumer, settings)
+    brokers = [] if consumer is None else [consumer.broker]
     app = Application(*brokers, lifespan=lifespan, logger=log, leaving=leaving, company=company, **hooks)
     return app
-
-
-def _hooks(consumer: Consumer, settings: Settings) -> dict[str, Any]:
-    async def topics_are_remembered() -> None:
-        await refuse_to_forget_too_early(
-            settings.kafka_options(),
-            [settings.topic_prefix + topic for topic in CONSUMED_TOPICS],
-            settings.inbox_retention,
-        )
-
-    return {
-        "on_startup": [consumer.prepare, topics_are_remembered],
-        "after_startup": [consumer.started],
-        "on_shutdown": [consumer.drain],
-    }
 
 
 async def _schema_is_there(settings: Settings, leaving: asyncio.Event) -> bool:

@@ -7,21 +7,23 @@ Ready: what the process needs has answered lately, and no partition of its own s
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 
 from service.clock.clock import Clock
 from service.clock.housekeeping import survey_inbox
 from service.clock.survey import survey_timers
-from service.consume.consumer import Consumer
-from service.consume.health import ConsumerHealth
 from service.relay.relay import Relay
 from service.relay.survey import survey_outbox
 from service.telemetry import names
 from service.telemetry.meters import Meters, Reading
 from service.telemetry.pulse import Check
 from service.telemetry.traces import Traces
+
+if TYPE_CHECKING:
+    from service.consume.consumer import Consumer
+    from service.consume.health import ConsumerHealth
 
 # Longer than any single statement may take (60 s) or a connection may be tried for (40 s).
 STUCK_SECONDS: Final = 120.0
@@ -39,7 +41,7 @@ class Parts:
 
     pool: "asyncpg.Pool[Any]"
     meters: Meters = field(default_factory=Meters)
-    consumer: Consumer | None = None
+    consumer: "Consumer | None" = None
     relay: Relay | None = None
     clock: Clock | None = None
     traces: Traces | None = None
@@ -143,7 +145,7 @@ class Parts:
         return {(name.lower(),): name not in down for name in asked}
 
 
-def _not_consuming(health: ConsumerHealth) -> Iterator[str]:
+def _not_consuming(health: "ConsumerHealth") -> Iterator[str]:
     if not health.started:
         yield "the consumer does not run yet"
     if health.paused is not None:
@@ -155,7 +157,7 @@ def _not_consuming(health: ConsumerHealth) -> Iterator[str]:
         yield health.last_error
 
 
-def _partitions(health: ConsumerHealth) -> Reading:
+def _partitions(health: "ConsumerHealth") -> Reading:
     return {("moving",): len(health.positions), ("waiting",): len(health.unplaced), ("stopped",): len(health.stopped)}
 
 

@@ -53,6 +53,10 @@ def _run(settings: Settings, roles: frozenset[str], workers: int) -> None:
     from service.crew import fork  # noqa: PLC0415
 
     del app
+    if "worker" in roles:
+        from service import worker  # noqa: PLC0415
+
+        del worker
     _spare_the_garbage_collector()
     crew, seat = fork(workers - 1)
     if seat is not None:

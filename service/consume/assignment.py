@@ -156,6 +156,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         consumer = self._consumer()
         if position is None or consumer is None or partition not in consumer.assignment():
             return None
+        # Asks nobody: where the position is not known, it waits for the fetch loop to set it.
         if await consumer.position(partition) <= run[-1].offset:
             return None
         first = run[0].offset

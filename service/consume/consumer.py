@@ -19,6 +19,7 @@ from service.consume.health import ConsumerHealth
 from service.consume.kafka_commit import Commits
 from service.consume.lag import LagProbe
 from service.consume.misplaced import Misplaced
+from service.consume.patient_poll import poll_patiently
 from service.consume.pause_watch import PauseWatch
 from service.consume.quiet import quieten
 from service.consume.ready import wait_for_kafka
@@ -89,6 +90,7 @@ class Consumer:
             listener=self._assignment,
             max_records=max_records,
         )
+        poll_patiently(self.broker, self.health)
         self._lookout = Lookout(self._options)
         self.ask_kafka = LagProbe(self.health, self._lookout, meters, TopicPartition(self._topics[0], 0), prefix)
         self._tasks: list[asyncio.Task[None]] = []

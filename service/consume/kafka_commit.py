@@ -35,7 +35,9 @@ class Commits:
     async def flush(self, seconds: float = 2.0) -> None:
         """Commit now what is still ours; a failure is only noted, since the next commit covers it.
 
-        aiokafka retries a commit without limit in an outage, hence the limit in seconds.
+        aiokafka retries a commit without limit in an outage, hence the limit in seconds. One that is given up leaves
+        the consumer's client as it was: the request itself is shielded, an answer that nobody waits for any more is
+        passed over, and a connection that was being made is closed.
         """
         pending, self._pending = self._pending, {}
         self._new.clear()

@@ -49,9 +49,8 @@ def _expiry(after: Aggregate, timezone: str, now: datetime) -> datetime:
 
 def _end(visit: Members, timezone: str) -> datetime | None:
     known = [instant(visit[name]) for name in ("starts_at", "ends_at") if visit[name] is not None]
-    start = None if visit["date"] is None else nearest_instant(visit["date"], timezone)
-    if start is not None:
-        known.append(_later(start, timedelta(seconds=visit["duration"] or 0)))
+    if visit["date"] is not None:
+        known.append(_later(nearest_instant(visit["date"], timezone), timedelta(seconds=visit["duration"] or 0)))
     return max(known, default=None)
 
 

@@ -7,25 +7,27 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+EARLIEST = datetime.min.replace(tzinfo=UTC)
+LAST_MINUTE = datetime.max.replace(second=0, microsecond=0, tzinfo=UTC)
+
 
 @lru_cache(maxsize=4096)
-def nearest_instant(date: str, timezone: str) -> datetime | None:
+def nearest_instant(date: str, timezone: str) -> datetime:
     """Gives the instant (UTC) of a local time, a skipped one read as if the clock had not changed yet.
 
-    None where the calendar of instants ends.
+    One that lies beyond the calendar of instants is its first or last minute.
     """
+    local = datetime.fromisoformat(date)
     try:
-        return datetime.fromisoformat(date).replace(tzinfo=ZoneInfo(timezone)).astimezone(UTC)
+        return local.replace(tzinfo=ZoneInfo(timezone)).astimezone(UTC)
     except OverflowError:
-        return None
+        return EARLIEST if local.year == EARLIEST.year else LAST_MINUTE
 
 
 @lru_cache(maxsize=4096)
 def local_instant(date: str, timezone: str) -> datetime | None:
-    """Gives the instant (UTC) of a local time, or None when the clock skips it."""
+    """Gives the instant (UTC) of a local time, or None when the clock skips it or the calendar ends before."""
     moment = nearest_instant(date, timezone)
-    if moment is None:
-        return None
     try:
         back = moment.astimezone(ZoneInfo(timezone)).replace(tzinfo=None)
     except OverflowError:

@@ -36,10 +36,8 @@ def visit_claim(visit: Members, graph: Graph, timezone: str) -> Claim | None:
     """Gives what a visit holds, or None; its date is on the location's clock."""
     if not (visit["resource_ids"] and visit["date"] and visit["duration"]) or graph.states[visit["state"]].final:
         return None
-    # The location's clock may skip the date since its time zone was changed; the visit holds its resources still.
+    # The location's clock may never show the date since its time zone was changed; the visit holds its resources still.
     start = nearest_instant(visit["date"], timezone)
-    if start is None:
-        return None
     length = timedelta(seconds=visit["duration"])
     end = start + length if LATEST - start > length else LATEST
     return Claim(visit["location_id"], tuple(dict.fromkeys(visit["resource_ids"])), start, end)

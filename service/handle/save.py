@@ -11,6 +11,7 @@ from service.handle.decided import Decided
 from service.handle.loaded import Key, Loaded
 from service.handle.save_groups import save_groups
 from service.handle.save_visits import save_visit_claims
+from service.handle.settings_read import keep_settings
 from service.handle.slots import save_slots
 from service.handle.timers import save_timers
 from service.store.pool import Connection
@@ -30,6 +31,7 @@ ON CONFLICT DO NOTHING
 RETURNING account_id, kind, aggregate_id
 """
 
+
 Lost = set[tuple[str, str, str]]
 
 
@@ -46,12 +48,14 @@ class Written:
 async def save(
     connection: Connection, decisions: Sequence[Decided], loaded: Loaded, graphs: Mapping[str, Graph]
 ) -> Lost:
-    """Writes every change, in the order groups, aggregates, claims, slots, timers, each sorted by key.
+    """Writes every change, in the order groups, aggregates, settings, claims, slots, timers, each sorted by key.
 
     Gives the keys of all that another transaction has changed since it was loaded; then nothing here may stay.
     """
     lost: Lost = {(account, "group", name) for account, name in await save_groups(connection, decisions, loaded.groups)}
-    lost |= await _save_aggregates(connection, final_states(decisions))
+    written = final_states(decisions)
+    lost |= await _save_aggregates(connection, written)
+    lost |= await keep_settings(connection, decisions, loaded.aggregates, written)
     lost |= await save_visit_claims(connection, decisions, graphs)
     lost |= await save_slots(connection, decisions)
     await save_timers(connection, decisions)

@@ -112,3 +112,12 @@ def _imports(package: Path) -> Iterator[str]:
                     yield module.partition(".")[0]
                 case _:
                     continue
+
+
+def test_a_relay_that_stands_alone_loads_no_worker(project_root: Path) -> None:
+    """What only workers need is loaded by processes with that role: others wait for a relay that begins anew."""
+    code = "import sys, service.app; print(*sorted(sys.modules))"
+    asked = [sys.executable, "-c", code]
+    loaded = subprocess.run(asked, cwd=project_root, check=True, capture_output=True, text=True).stdout.split()
+    assert "service.relay.relay" in loaded
+    assert not {"service.handle", "service.decode", "service.consume.consumer", "faststream.kafka"}.intersection(loaded)

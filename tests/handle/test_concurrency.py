@@ -8,7 +8,7 @@ import pytest
 
 from service.record import Record, Span
 from tests.handle.harness import Bench, gather_all
-from tests.support.records import act, create, record, update, visit
+from tests.support.records import act, create, location, record, update, visit
 from tests.support.rows import Sent
 
 BATCHES = 20
@@ -73,6 +73,27 @@ async def test_what_holds_whatever_happens(bench: Bench, seed: int) -> None:
     await _one_effect(bench, asked, found)
     await _claims(bench)
     _budget(found)
+
+
+async def test_overbooking_that_ends(bench: Bench) -> None:
+    """Nobody shares a resource with one who was let in alone, whenever the location's setting was changed."""
+    places = [f"l-{n}" for n in range(60)]
+    await bench.apply(*(location(place) for place in places))
+
+    def taking(place: str, holder: str) -> Record:
+        data = create(f"{holder}-{place}", booking={"resource_id": place}) | {"location_id": place}
+        return record("create-booking", data)
+
+    for place in places:
+        mine = await bench.placed([taking(place, "shared")], 0)
+        theirs = await bench.placed([location(place, booking_allow_overbooking=False), taking(place, "alone")], 1)
+        await gather_all(bench.transaction(*mine), bench.transaction(*theirs))
+    shared_with_one_alone = """
+        SELECT count(*) FROM slot a JOIN slot b ON a.resource_id = b.resource_id AND a.period && b.period
+        WHERE a.exclusive AND NOT b.exclusive
+    """
+    assert await bench.pool.fetchval(shared_with_one_alone) == 0
+    assert await bench.count("slot") == len(places)
 
 
 def _versions_in_order(found: list[Sent]) -> None:

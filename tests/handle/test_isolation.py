@@ -1,13 +1,20 @@
+import asyncio
 from typing import Any
 
 import pytest
 
 from service.domain.decide import decide
-from service.handle import fold
-from tests.handle.harness import Bench, summaries
+from service.handle import attempt, fold, load
+from service.handle.save import save
+from tests.handle.harness import Bench, Rival, summaries
 from tests.support.records import act, create, record, update, visit
 
 NO_BAD = "ALTER TABLE aggregate ADD CONSTRAINT nobody_is_bad CHECK (aggregate_id NOT LIKE 'bad%' OR version < {})"
+
+HOLD = """
+INSERT INTO slot (account_id, kind, holder_id, resource_id, period, exclusive)
+VALUES ('acc-1', 'visit', $1, $2, '[2026-12-24, 2026-12-25)', true)
+"""
 
 
 @pytest.fixture
@@ -101,6 +108,59 @@ async def test_one_of_a_thousand(bench: Bench) -> None:
         ("command-refused", "bad", "internal_error"),
         ("dead-letter", "bad", "internal_error"),
     ]
+
+
+@pytest.mark.parametrize("won", [5, 6, 99])
+async def test_races_that_are_always_lost(bench: Bench, monkeypatch: pytest.MonkeyPatch, won: int) -> None:
+    """A run that loses as often as it may is halved; a command that does so alone breaks a rule of ours."""
+    await bench.begin(booking_allow_overbooking=False)
+    rounds = Rival(monkeypatch, lambda: asyncio.sleep(0), times=0).rounds
+    held = [("b-1", "r-1"), ("b-2", "r-2")]
+    left = won
+
+    async def contested(connection: Any, decisions: Any, *loaded: Any) -> Any:
+        """Somebody holds what is claimed at the moment of saving, and neither before nor after."""
+        nonlocal left
+        claimed = {changed.after.id for decided in decisions for changed in decided.changes} & dict(held).keys()
+        if not claimed or left == 0:
+            return await save(connection, decisions, *loaded)
+        left -= 1
+        await bench.pool.executemany(HOLD, held)
+        lost = await save(connection, decisions, *loaded)
+        await bench.pool.execute("DELETE FROM slot WHERE kind = 'visit'")
+        return lost
+
+    monkeypatch.setattr(attempt, "save", contested)
+    found = await bench.apply(
+        *(record("create-booking", create(name, booking={"resource_id": resource})) for name, resource in held),
+        record("create-booking", create("b-3")),
+    )
+    first, locked, alone = (2, False), (2, True), [*[(1, False)] * 3, *[(1, True)] * 3]
+    tried = [(3, False), first, first, locked, locked, locked]
+    assert rounds == tried + {5: [], 6: [(1, False)] * 2, 99: alone * 2}[won]
+    changed = [("booking-changed", name, 1) for name in ("b-3", "b-1", "b-2")]
+    broken = [(kind, name, "internal_error") for name, _ in held for kind in ("command-refused", "dead-letter")]
+    assert summaries(found) == (changed if won < 99 else [changed[0], *broken])
+
+
+@pytest.mark.parametrize("most", [4, 5])
+async def test_a_run_that_reaches_too_many_bookings(bench: Bench, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """Actions whose groups are too large to be loaded together are done one after the other, to the same end."""
+    monkeypatch.setattr(load, "MOST_MEMBERS", most)
+    for group, size in (("k", 3), ("m", 2)):
+        await bench.apply(*(record("create-booking", create(f"{group}-{n}", bulk_id=group)) for n in range(size)))
+    rounds = Rival(monkeypatch, lambda: asyncio.sleep(0), times=0).rounds
+    found = await bench.apply(*(record("state-action", act(f"{group}-0", "cancel")) for group in ("k", "m")))
+    assert summaries(found) == [("booking-changed", name, 2) for name in ("k-0", "k-1", "k-2", "m-0", "m-1")]
+    assert rounds == ([(2, False)] if most == 5 else [(2, False), (2, False), (1, False), (1, False)])
+
+
+async def test_an_action_that_alone_reaches_too_many(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that stands alone is carried out, however large its group."""
+    monkeypatch.setattr(load, "MOST_MEMBERS", 1)
+    await bench.apply(*(record("create-booking", create(f"b-{n}", bulk_id="k")) for n in range(3)))
+    found = await bench.apply(record("state-action", act("b-0", "cancel")))
+    assert [version for _, _, version in summaries(found)] == [2, 2, 2]
 
 
 async def test_what_follows_on_a_command_that_breaks(bench: Bench) -> None:

@@ -99,6 +99,20 @@ async def test_a_row_of_its_own_is_never_in_the_way(bench: Bench) -> None:
     assert await bench.count("slot") == 1
 
 
+@pytest.mark.parametrize(
+    ("date", "zone"), [("0001-01-01T00:00", "Asia/Tokyo"), ("9999-12-31T23:59", "America/Los_Angeles")]
+)
+async def test_a_slot_at_an_end_of_the_calendar_is_given_back(bench: Bench, date: str, zone: str) -> None:
+    """A visit whose date no instant stands for, since its time zone changed, keeps its slot until it is over."""
+    await bench.begin(timezone="UTC", booking_allow_overbooking=False)
+    await bench.apply(record("create-visit", visit("v-1", date=date, duration=3600, resource_ids=["r", "q"])))
+    await bench.begin(timezone=zone)
+    await bench.apply(_of_visit("update-visit", patch={"resource_ids": ["r"]}))
+    assert await bench.count("slot", "lower(period) < upper(period)") == 1
+    await bench.apply(_of_visit("state-action", action="cancel"))
+    assert await bench.count("slot") == 0
+
+
 async def test_a_slot_ends_with_the_calendar(bench: Bench) -> None:
     """A visit on the last evening of the calendar holds its resource to the end of it."""
     late = visit("v-1", date="9999-12-31T20:00", duration=86_400, resource_ids=["r"])

@@ -6,7 +6,7 @@ import pytest
 from service.clock.due import MOST_UNANSWERED, send_due
 from service.outbox.row import uuid5
 from service.record import Record
-from tests.handle.harness import Bench, summaries
+from tests.handle.harness import Bench, Rival, summaries
 from tests.support.records import APPENDED, APPENDED_MS, act, create, record, update
 from tests.support.rows import Sent
 
@@ -121,6 +121,23 @@ async def test_a_timer_that_is_refused(bench: Bench) -> None:
     )
     assert summaries(await bench.apply(as_record(command))) == [("command-refused", "b-1", "action_not_available")]
     assert await timers(bench) == []
+
+
+async def test_a_timer_that_is_set_anew_meanwhile(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A timer that was spent takes its own row with it, never the one that another transaction has put there."""
+    await bench.apply(record("create-booking", create("b-1", graph="instant_payment")))
+    (command,) = await due(bench)
+    await bench.pool.execute(
+        "UPDATE aggregate SET state = convert_to(replace(convert_from(state, 'UTF8'), 'tentative', 'unpaid'), 'UTF8')"
+        " WHERE kind = 'booking'"
+    )
+
+    async def set_anew() -> None:
+        await bench.pool.execute("UPDATE timer SET timer_id = 'another'")
+
+    Rival(monkeypatch, set_anew)
+    assert summaries(await bench.apply(as_record(command))) == [("command-refused", "b-1", "action_not_available")]
+    assert await bench.pool.fetchval("SELECT timer_id FROM timer") == "another"
 
 
 @pytest.mark.parametrize(

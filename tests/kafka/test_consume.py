@@ -1,7 +1,11 @@
 import asyncio
+from typing import Any
 
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from service.consume.health import ConsumerHealth
+from service.consume.kafka_commit import Commits
+from service.consume.patient_poll import PatientPoll
 from service.errors import PartitionLost, StoreUnavailable
 from service.relay.headers import RawName
 from tests.kafka.harness import (
@@ -156,6 +160,65 @@ async def test_unknown_error_skips_nothing(kafka: str, topic_prefix: str, pool: 
     async with running(kafka, topic_prefix, transaction):
         await until(lambda: len(transaction.records) == 2)
     assert await handled(pool) == [(TOPIC, 0, 0), (TOPIC, 0, 1)]
+
+
+async def test_polls_that_fail_are_no_end(kafka: str, topic_prefix: str, pool: Pool) -> None:
+    """A consumer whose polls fail, whatever the error, says so and goes on once they don't."""
+    await make_topics(kafka, topic_prefix)
+    transaction = StoringTransaction(pool)
+    async with running(kafka, topic_prefix, transaction) as consumer:
+        await placed(consumer)
+        found = consumer.broker.subscribers[0].consumer  # type: ignore[attr-defined]
+        getmany, told = found.getmany, set[str | None]()
+
+        async def failing(**options: Any) -> Any:
+            told.add(consumer.health.last_error)
+            if "polling failed: ZeroDivisionError" not in told:
+                raise ZeroDivisionError
+            return await getmany(**options)
+
+        found.getmany = failing
+        await produce(kafka, topic_prefix + TOPIC, 0, plain(1, 2))
+        await until(lambda: len(transaction.records) == 2)
+        assert consumer.health.last_error is None
+    assert await handled(pool) == [(TOPIC, 0, 0), (TOPIC, 0, 1)]
+
+
+async def test_polls_that_fail_are_few() -> None:
+    """A poll that fails again and again is tried after pauses that grow, and from the first one after a success."""
+    health, pauses = ConsumerHealth(), list[float]()
+    outcomes: list[Any] = [("a",), *[ZeroDivisionError()] * 8, ("b",), ZeroDivisionError()]
+
+    async def poll(_: Any) -> Any:
+        outcome = outcomes.pop()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    patient = PatientPoll(poll, health, pause)
+    assert [await patient(None) for _ in range(11)] == [(), ("b",), *[()] * 8, ("a",)]
+    assert health.last_error is None
+    bounds = [0.5, 0.5, 1, 2, 4, 8, 10, 10, 10]
+    assert all(bound / 2 <= seconds <= bound for seconds, bound in zip(pauses, bounds, strict=True)), pauses
+
+
+async def test_commits_that_are_given_up_leave_the_consumer_well(kafka: str, topic_prefix: str) -> None:
+    """Commits that take too long are cancelled wherever they are; those after them go through."""
+    topic = topic_prefix + TOPIC
+    await make_topics(kafka, topic_prefix)
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, group_id=topic_prefix + "group", enable_auto_commit=False)
+    commits, place = Commits(lambda: consumer), TopicPartition(topic, 0)
+    async with consumer:
+        consumer.assign([place])
+        for number in range(1, 41):
+            commits.remember(place, number)
+            await commits.flush(number / 5_000)
+        commits.remember(place, 41)
+        await commits.flush(10)
+    assert await committed(kafka, topic_prefix + "group", place) == 41
 
 
 async def test_position_outside_the_log_stops_that_partition_alone(kafka: str, topic_prefix: str, pool: Pool) -> None:

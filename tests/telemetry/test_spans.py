@@ -191,5 +191,7 @@ def test_what_is_not_available(variables: dict[str, str], message: str) -> None:
 
 def test_a_service_that_exports_nothing_loads_nothing() -> None:
     """Neither the SDK nor protobuf are in a process that is wired as by default."""
-    code = "import sys, service.app; sys.exit(any(m.startswith(('opentelemetry.sdk', 'google')) for m in sys.modules))"
+    code = (
+        "import sys, service.worker; sys.exit(any(m.startswith(('opentelemetry.sdk', 'google')) for m in sys.modules))"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

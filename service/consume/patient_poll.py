@@ -1,0 +1,57 @@
+"""What happens where polling fails: FastStream begins anew at once, without a pause if it fails again and again."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeAlias
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka.errors import ConsumerStoppedError, KafkaError
+from faststream.kafka import KafkaBroker
+
+from service.backoff import Backoff
+from service.consume.health import ConsumerHealth
+from service.telemetry.told import told
+
+log = logging.getLogger(__name__)
+
+Polled: TypeAlias = "Sequence[ConsumerRecord[bytes | None, bytes | None]]"
+Poll = Callable[[AIOKafkaConsumer], Awaitable[Polled]]
+
+
+class PatientPoll:
+    """Polls, and after an error that FastStream has no pause for waits a moment, longer each time."""
+
+    def __init__(
+        self, poll: Poll, health: ConsumerHealth, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
+        self._poll = poll
+        self._health = health
+        self._sleep = sleep
+        self._backoff = Backoff(first=0.5, longest=10.0)
+        self._error: str | None = None
+
+    async def __call__(self, consumer: AIOKafkaConsumer) -> Polled:
+        """Gives what one poll brings: nothing where it fails."""
+        try:
+            records = await self._poll(consumer)
+        except (KafkaError, ConsumerStoppedError):
+            raise
+        except Exception as error:
+            self._error = self._health.last_error = f"polling failed: {told(error)}"
+            log.exception("polling failed, trying again")
+            await self._sleep(self._backoff.next())
+            return ()
+        if self._error is not None:
+            if self._health.last_error == self._error:
+                self._health.last_error = None
+            self._error = None
+            self._backoff.reset()
+        return records
+
+
+def poll_patiently(broker: KafkaBroker, health: ConsumerHealth) -> None:
+    """Make the subscribers of a broker that has not started yet poll so."""
+    for subscriber in broker.subscribers:
+        made: Any = subscriber
+        made.get_msg = PatientPoll(made.get_msg, health)
