@@ -34,7 +34,6 @@ def build_broker(
     group_instance_id: str | None = None,
     handle: Handle,
     listener: ConsumerRebalanceListener,
-    max_records: int = 2_000,
 ) -> tuple[KafkaBroker, Callable[[], AIOKafkaConsumer | None]]:
     """A broker that feeds the polled records of `topics` (full names) to `handle`, and a look at its consumer.
 
@@ -46,8 +45,6 @@ def build_broker(
         group_id=group_id,
         group_instance_id=group_instance_id,
         batch=True,
-        max_records=max_records,
-        batch_timeout_ms=10,
         ack_policy=AckPolicy.MANUAL,
         auto_offset_reset="earliest",
         isolation_level="read_committed",

@@ -88,9 +88,8 @@ class Consumer:
                 self._assignment, transaction, prefix, self.health, wake, Misplaced(self._find, meters, prefix)
             ),
             listener=self._assignment,
-            max_records=max_records,
         )
-        poll_patiently(self.broker, self.health)
+        poll_patiently(self.broker, self.health, max_records)
         self._lookout = Lookout(self._options)
         self.ask_kafka = LagProbe(self.health, self._lookout, meters, TopicPartition(self._topics[0], 0), prefix)
         self._tasks: list[asyncio.Task[None]] = []

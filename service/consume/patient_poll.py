@@ -1,8 +1,13 @@
-"""What happens where polling fails: FastStream begins anew at once, without a pause if it fails again and again."""
+"""Polls in FastStream's place, which pauses where it should not, and does not where it should.
+
+After a poll that brought nothing it sleeps, whatever comes meanwhile; after one that failed it begins anew at once,
+without a pause if polling fails again and again.
+"""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import chain
 from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
@@ -14,6 +19,9 @@ from service.consume.health import ConsumerHealth
 from service.telemetry.told import told
 
 log = logging.getLogger(__name__)
+
+# A poll returns as soon as there are records; this is how long it waits for them.
+POLL_MS = 1_000
 
 Polled: TypeAlias = "Sequence[ConsumerRecord[bytes | None, bytes | None]]"
 Poll = Callable[[AIOKafkaConsumer], Awaitable[Polled]]
@@ -50,8 +58,13 @@ class PatientPoll:
         return records
 
 
-def poll_patiently(broker: KafkaBroker, health: ConsumerHealth) -> None:
+def poll_patiently(broker: KafkaBroker, health: ConsumerHealth, max_records: int) -> None:
     """Make the subscribers of a broker that has not started yet poll so."""
+
+    async def poll(consumer: AIOKafkaConsumer) -> Polled:
+        found = await consumer.getmany(timeout_ms=POLL_MS, max_records=max_records)
+        return tuple(chain(*found.values()))
+
     for subscriber in broker.subscribers:
         made: Any = subscriber
-        made.get_msg = PatientPoll(made.get_msg, health)
+        made.get_msg = PatientPoll(poll, health)
