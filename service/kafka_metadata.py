@@ -13,7 +13,7 @@ from aiokafka.client import AIOKafkaClient
 
 MOST: Final = 10
 WITHIN: Final = 0.5
-_PACE: Final = "bookstream_pace"
+_PACE: Final = "_metadata_pace"
 
 
 class Pace:
