@@ -32,6 +32,7 @@ class Case:
     times: int = 1
     mix: Mix = field(default_factory=Mix)
     pace: float = 300.0
+    records: int = RECORDS
     most_repeated: int | None = None
     roles: Sequence[str] = ("worker", "worker", "relay,clock")
 
@@ -43,7 +44,10 @@ def _death_after_commit() -> Fault:
 CASES = {
     "no-inbox": Case("wrong or missing result"),
     "outbox-outside-the-transaction": Case("lost: no event", _death_after_commit),
-    "two-owners": Case("published again", most_repeated=0, roles=("worker", "relay,clock", "relay")),
+    # Both have to meet the same row, in the moment before one of them deletes it.
+    "two-owners": Case(
+        "published again", records=4 * RECORDS, most_repeated=0, roles=("worker", "relay,clock", "relay")
+    ),
     "progress-before-commit": Case(
         "lost: no event",
         lambda: Interrupted("commit-not-sent", "worker", 0, "commit", "request", dies=False),
@@ -86,6 +90,6 @@ async def _judged(case: Case, command: Sequence[str], where: tuple[str, str, str
     cast, load = Cast(case.roles, command), Load(SEED, case.pace, case.mix)
     async with staged_on(*where, directory, cast, load) as stage:
         # With a fault there is traffic for as long as it takes.
-        limits = run.Limits(records=None if case.fault else RECORDS)
+        limits = run.Limits(records=None if case.fault else case.records)
         faults = [[case.fault()] for _ in range(case.times)] if case.fault else []
         return (await run.run(stage, faults, limits, SEED, case.most_repeated)).wrong
