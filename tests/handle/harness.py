@@ -18,6 +18,7 @@ from service.outbox.row import Row
 from service.record import Record, Span
 from tests.support.records import REPLY_TOPICS, Log, location
 from tests.support.rows import Sent, sent
+from tests.support.wait import until
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Hook = Callable[[], Awaitable[None]]
@@ -158,3 +159,18 @@ async def gather_all(*work: Awaitable[Any]) -> None:
 
 async def _plainly(work: Awaitable[Any]) -> None:
     await work
+
+
+def rival(bench: Bench, *records: Record) -> Any:
+    """Applies records from another partition when it is called."""
+
+    async def apply() -> None:
+        await bench.transaction(*await bench.placed(records, 1))
+
+    return apply
+
+
+async def wait_for_waiters(pool: Pool) -> None:
+    """Returns when somebody waits for a lock."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    await until(lambda: pool.fetchval(waiting))

@@ -1,30 +1,15 @@
 import asyncio
 import logging
-from typing import Any
 
 import asyncpg
 import pytest
 
 from service.errors import PartitionLost, StoreUnavailable
-from service.handle import attempt, load
-from service.handle.load_visits import load_active_visits
-from service.handle.save import save
-from service.handle.settings_read import LOCK as LOCK_SETTINGS
 from service.record import Record
-from tests.handle.harness import Bench, Pool, Rival, statements_of, summaries
-from tests.support.records import act, create, location, record, update, visit
-from tests.support.wait import until
+from tests.handle.harness import Bench, Rival, rival, summaries, wait_for_waiters
+from tests.support.records import act, create, record, update, visit
 
 Patch = pytest.MonkeyPatch
-
-
-def rival(bench: Bench, *records: Record) -> Any:
-    """Applies records from another partition when it is called."""
-
-    async def apply() -> None:
-        await bench.transaction(*await bench.placed(records, 1))
-
-    return apply
 
 
 async def test_a_booking_changed_meanwhile(bench: Bench, monkeypatch: Patch) -> None:
@@ -68,93 +53,6 @@ async def test_something_taken_meanwhile(
     assert [each.value["detail"] for each in refused] == [detail]
     assert len(found) == 3
     assert rounds == [(2, False), (1, False), (1, False)]
-
-
-TAKES_R = create("b-1", booking={"resource_id": "r"})
-
-
-@pytest.mark.parametrize(
-    ("tightened", "theirs", "mine", "detail"),
-    [
-        ({"booking_allow_overbooking": False}, record("create-booking", create("b-2", booking={"resource_id": "r"})),
-         record("create-booking", TAKES_R), "slot_taken"),
-        ({"booking_allow_overbooking": False}, record("create-booking", create("b-2", booking={"resource_id": "r"})),
-         record("create-booking", TAKES_R | {"options": {"allow_overbooking": True}}), None),
-        ({"timezone": "Asia/Tokyo"}, record("create-booking", create("b-2", booking={"resource_id": "r"})),
-         record("create-booking", TAKES_R), None),
-    ],
-    ids=["overbooking", "an option of the call", "something else"],
-)  # fmt: skip
-async def test_settings_tightened_meanwhile(
-    bench: Bench, monkeypatch: Patch, tightened: dict[str, Any], theirs: Record, mine: Record, detail: str | None
-) -> None:
-    """What a location let in is decided again when its settings were tightened before that was saved."""
-    before = rival(bench, location(**tightened))
-    after = rival(bench, theirs)
-
-    async def one_after_the_other() -> None:
-        await before()
-        await after()
-
-    Rival(monkeypatch, one_after_the_other)
-    found = await bench.apply(mine, record("create-booking", create("neighbour")))
-    refused = [each.value["detail"] for each in found if each.type == "command-refused"]
-    assert refused == ([] if detail is None else [detail])
-    assert len(found) == 3
-
-
-async def test_a_limit_of_visits_tightened_meanwhile(bench: Bench, monkeypatch: Patch) -> None:
-    """A visit that was to be counted by a limit which is lower by then is refused."""
-    public = {"public_mode": True}
-    rivals = [rival(bench, location(max_customer_visits=1)),
-              rival(bench, record("create-visit", visit("v-2", options=public)))]  # fmt: skip
-
-    async def counted_late(*asked: Any) -> Any:
-        while rivals:
-            await rivals.pop(0)()
-        return await load_active_visits(*asked)
-
-    monkeypatch.setattr(load, "load_active_visits", counted_late)
-    found = await bench.apply(record("create-visit", visit("v-1", options=public)))
-    assert sorted(summaries(found)) == [("command-refused", "v-1", "max_customer_visits"), ("visit-changed", "v-2", 1)]
-
-
-async def test_settings_wait_for_what_builds_on_them(bench: Bench, monkeypatch: Patch) -> None:
-    """Settings are tightened after the batch that saved what they allowed, and whoever comes then is refused."""
-    following: list[asyncio.Task[None]] = []
-
-    async def saved_first(*decided: Any) -> Any:
-        lost = await save(*decided)
-        if not following:
-            tightened = location(booking_allow_overbooking=False)
-            taking = record("create-booking", TAKES_R | {"booking_id": "b-2"})
-            following.append(asyncio.create_task(rival(bench, tightened, taking)()))
-            await _wait_for_waiters(bench.pool)
-        return lost
-
-    batch = await bench.placed([record("create-booking", TAKES_R)])
-    monkeypatch.setattr(attempt, "save", saved_first)
-    await bench.transaction(*batch)
-    await asyncio.wait_for(following[0], 20)
-    assert sorted(summaries(await bench.sent())) == [
-        ("booking-changed", "b-1", 1),
-        ("command-refused", "b-2", "slot_taken"),
-    ]
-
-
-async def test_settings_cost_nothing_where_nothing_builds_on_them(bench: Bench) -> None:
-    """A batch whose claims are exclusive, or that claims nothing, looks at settings once, as it loads them."""
-    own = {"allow_overbooking": False}
-    batch = await bench.placed(
-        [
-            record("create-booking", create("b-1")),
-            record("create-booking", TAKES_R | {"booking_id": "b-2", "options": own}),
-            record("create-visit", visit("v-1")),
-        ]
-    )
-    assert LOCK_SETTINGS.strip() not in await statements_of(bench.pool, bench.transaction(*batch))
-    shared = await bench.placed([record("create-booking", create("b-3", booking={"resource_id": "q"}))])
-    assert LOCK_SETTINGS.strip() in await statements_of(bench.pool, bench.transaction(*shared))
 
 
 async def test_a_member_that_joined_meanwhile(bench: Bench, monkeypatch: Patch) -> None:
@@ -261,11 +159,6 @@ async def test_no_database(bench: Bench) -> None:
         await bench.transaction(*batch)
 
 
-async def _wait_for_waiters(pool: Pool) -> None:
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    await until(lambda: pool.fetchval(waiting))
-
-
 async def test_a_deadlock(bench: Bench, database_url: str, caplog: pytest.LogCaptureFixture) -> None:
     """The victim of a deadlock is applied when it is tried again."""
     await bench.apply(*(record("create-booking", create(f"b-{n}")) for n in (1, 2)))
@@ -277,7 +170,7 @@ async def test_a_deadlock(bench: Bench, database_url: str, caplog: pytest.LogCap
             await other.execute(touch, "b-2")
             records = [record("update-booking", update(f"b-{n}", patch={"notes": "x"})) for n in (1, 2)]
             mine = group.create_task(bench.apply(*records))
-            await _wait_for_waiters(bench.pool)
+            await wait_for_waiters(bench.pool)
             await other.execute(touch, "b-1")
         found = await mine
     await other.close()
@@ -298,7 +191,7 @@ async def test_a_serialisation_error(bench: Bench, database_url: str, caplog: py
             async with holder.transaction():
                 await holder.execute("UPDATE aggregate SET version = version + 1 WHERE aggregate_id = 'b-1'")
                 mine = group.create_task(bench.apply(record("update-booking", update("b-1", patch={"notes": "x"}))))
-                await _wait_for_waiters(bench.pool)
+                await wait_for_waiters(bench.pool)
             found = await mine
         await holder.close()
     assert summaries(found) == [("booking-changed", "b-1", 3)]
