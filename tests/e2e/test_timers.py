@@ -120,7 +120,7 @@ async def test_many_timers_at_once_drain_beside_commands(
     kafka: str, topic_prefix: str, database_url: str, tmp_path: Path
 ) -> None:
     """Thousands of timers due together each play once; a command in their midst does not wait for the last."""
-    many = 4_000
+    many = 12_000
     broker = Broker(kafka, topic_prefix)
     async with _running(broker, database_url, tmp_path):
         await until(lambda: _has_location(database_url))
