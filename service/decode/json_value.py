@@ -18,6 +18,7 @@ _MAX_DIGITS: Final = 100
 _BEYOND: Final[int] = 10**_MAX_DIGITS
 # A part of what the interpreter's stack carries, so that whatever is parsed can be walked and written again.
 _MAX_DEPTH: Final = 200
+_NESTING: Final = frozenset({dict, list})
 
 
 class NotJson(ValueError):
@@ -80,7 +81,7 @@ def _constant(name: str) -> Never:
 
 def canonical(value: Any) -> bytes:
     """Writes a parsed value with sorted members and without blanks; 2.0 and 2e0 are the number 2."""
-    plain = _integral(value) if _has_float(value) else value
+    plain = _integral(value) if _has_float([value]) else value
     try:
         return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
     except orjson.JSONEncodeError:
@@ -91,13 +92,12 @@ def _has_float(value: Any) -> bool:
     waiting = [value]
     while waiting:
         outer = waiting.pop()
-        kind = type(outer)
-        if kind is float:
+        items = outer.values() if type(outer) is dict else outer
+        kinds = {*map(type, items)}
+        if float in kinds:
             return True
-        if kind is dict:
-            waiting += [item for item in outer.values() if type(item) is not str]
-        elif kind is list:
-            waiting += outer
+        if not _NESTING.isdisjoint(kinds):
+            waiting += [item for item in items if type(item) in _NESTING]
     return False
 
 
