@@ -71,14 +71,10 @@ def _structured_data(content: dict[str, Any]) -> Any:
 def _missing(attributes: Mapping[str, Any]) -> str | None:
     for name in REQUIRED:
         value = attributes.get(name)
-        if not value or not _is_given(value):
+        # An answer has to name it, so it must be a text; one with lone surrogates can't be written.
+        if not value or type(value) is not str or not (value.isascii() or _SURROGATES.search(value) is None):
             return name
     return None
-
-
-def _is_given(value: Any) -> bool:
-    """Whether there is a text that an answer could name; one with lone surrogates can't be written."""
-    return isinstance(value, str) and value != "" and (value.isascii() or _SURROGATES.search(value) is None)
 
 
 def _binary_faults(values: Mapping[str, str], content_type: str | None) -> list[Fault]:

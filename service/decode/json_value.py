@@ -81,7 +81,7 @@ def _constant(name: str) -> Never:
 
 def canonical(value: Any) -> bytes:
     """Writes a parsed value with sorted members and without blanks; 2.0 and 2e0 are the number 2."""
-    plain = _integral(value) if _has_float([value]) else value
+    plain = _integral(value) if _has_float(value) else value
     try:
         return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
     except orjson.JSONEncodeError:
@@ -89,16 +89,11 @@ def canonical(value: Any) -> bytes:
 
 
 def _has_float(value: Any) -> bool:
-    waiting = [value]
-    while waiting:
-        outer = waiting.pop()
-        items = outer.values() if type(outer) is dict else outer
-        kinds = {*map(type, items)}
-        if float in kinds:
-            return True
-        if not _NESTING.isdisjoint(kinds):
-            waiting += [item for item in items if type(item) in _NESTING]
-    return False
+    if type(value) not in _NESTING:
+        return type(value) is float
+    items = value.values() if type(value) is dict else value
+    kinds = {*map(type, items)}
+    return float in kinds or (not _NESTING.isdisjoint(kinds) and any(map(_has_float, items)))
 
 
 def _integral(value: Any) -> Any:

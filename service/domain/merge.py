@@ -1,6 +1,7 @@
 """JSON Merge Patch (RFC 7396), one level of nesting deep, and the tag deltas that go with it."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from service.domain.model import Members
@@ -21,7 +22,7 @@ def merge_object(old: Any, patch: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def merge(old: Members, patch: Members, objects: frozenset[str]) -> dict[str, Any]:
+def merge(old: Members, patch: Members, objects: AbstractSet[str]) -> dict[str, Any]:
     """Gives the members that the patch names, as they are after it; the members in `objects` merge, others replace."""
     merged = dict(patch)
     if not objects.isdisjoint(patch):
