@@ -22,6 +22,7 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from aiokafka.record.util import decode_varint
 
 from service.consume.expand import Unreadable, expand
+from service.consume.fetch_message import QuickRequest
 from service.consume.header_names import LenientBatch
 from service.consume.polled import BoundedFetcher, BoundedResult, PolledRecords
 from service.record import UnreadableBatch
@@ -224,6 +225,7 @@ class FetchedRecords:
 
 def install() -> None:
     """Puts these readers under aiokafka's consumers of this process; again is harmless."""
+    fetcher.FetchRequest = QuickRequest
     fetcher.MemoryRecords = FetchedRecords
     fetcher.PartitionRecords = PolledRecords
     fetcher.FetchResult = BoundedResult
