@@ -24,6 +24,8 @@ _FOUND: Final = struct.Struct(">ihqqqi")
 _ABORTED: Final = struct.Struct(">qq")
 # Preferred replica, length of the records.
 _RECORDS: Final = struct.Struct(">ii")
+# All of it, where no transactions were aborted.
+_PLAIN: Final = struct.Struct(">ihqqqiii")
 
 _Partition = tuple[int, int, int, int, int, list[tuple[int, ...]] | None, int, bytes | None]
 
@@ -37,14 +39,15 @@ class QuickResponse(FetchResponse_v11):  # type: ignore[misc]  # aiokafka has no
         view = data.getbuffer()[data.tell() :]
         try:
             throttle, error, session, count = _ANSWERED.unpack_from(view)
-            topics, at = [], _ANSWERED.size
+            topics: list[tuple[str, list[_Partition]]] = []
+            at = _ANSWERED.size
             for _ in range(count):
                 (length,) = _LENGTH.unpack_from(view, at)
                 begin = at + _LENGTH.size
                 at = begin + length
                 (partitions,) = _COUNT.unpack_from(view, at)
                 at += _COUNT.size
-                found = []
+                found: list[_Partition] = []
                 for _ in range(partitions):
                     partition, at = _partition(view, at)
                     found.append(partition)
@@ -92,16 +95,17 @@ class QuickRequest(FetchRequest):  # type: ignore[misc]
 
 def _partition(view: memoryview, at: int) -> tuple[_Partition, int]:
     """Reads what was found of one partition, and where the next one begins."""
-    *facts, count = _FOUND.unpack_from(view, at)
-    at += _FOUND.size
-    aborted = None
-    if count >= 0:
-        aborted = list(_ABORTED.iter_unpack(view[at : at + count * _ABORTED.size]))
-        at += count * _ABORTED.size
-    replica, length = _RECORDS.unpack_from(view, at)
-    at += _RECORDS.size
-    records = bytes(view[at : at + length]) if length >= 0 else None
-    if records is not None and len(records) < length:
+    partition, error, high, stable, start, count, replica, length = _PLAIN.unpack_from(view, at)
+    begin = at + _PLAIN.size
+    aborted: list[tuple[int, ...]] | None = None if count < 0 else []
+    if count > 0:
+        at += _FOUND.size
+        begin = at + count * _ABORTED.size
+        aborted = list(_ABORTED.iter_unpack(view[at:begin]))
+        replica, length = _RECORDS.unpack_from(view, begin)
+        begin += _RECORDS.size
+    end = begin + max(length, 0)
+    if end > len(view):
         raise ValueError("a response to Fetch is cut off within records")
-    number, error, high, stable, start = facts
-    return (number, error, high, stable, start, aborted, replica, records), at + max(length, 0)
+    records = bytes(view[begin:end]) if length >= 0 else None
+    return (partition, error, high, stable, start, aborted, replica, records), end

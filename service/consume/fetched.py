@@ -32,8 +32,7 @@ LARGE: Final = 1024 * 1024
 MOST_HEADERS: Final = 10_000
 
 _OFFSET: Final = slice(0, 8)
-_LENGTH: Final = slice(8, 12)
-_LENGTH_SIZE: Final = 4
+_LENGTH: Final = 8
 # Of messages without key and value, in the oldest format.
 _LEAST: Final = 26
 _OVERHEAD: Final = 12
@@ -219,8 +218,9 @@ class FetchedRecords:
 
     def _end(self) -> int:
         """Where the next batch ends; it begins with its offset, and says how much follows its length."""
-        length = self._data[self._at + _LENGTH.start : self._at + _LENGTH.stop]
-        return self._at + _OVERHEAD + int.from_bytes(length, signed=True) if len(length) == _LENGTH_SIZE else 0
+        length = self._at + _LENGTH
+        begin = self._at + _OVERHEAD
+        return begin + int.from_bytes(self._data[length:begin], signed=True) if begin <= len(self._data) else 0
 
 
 def install() -> None:
