@@ -32,6 +32,9 @@ class Sender(NamedTuple):
     link: Link | None = None
 
 
+EXTERNAL: Final = Sender(Actor.EXTERNAL)
+
+
 def is_internal(record: Record) -> bool:
     """Whether the record came on the channel that only internal systems and the service itself may write."""
     return record.topic == INTERNAL_TOPIC
@@ -42,7 +45,7 @@ def authenticate(record: Record, headers: Headers, envelope: Envelope, clients: 
     if is_internal(record):
         return Sender(Actor.SYSTEM if envelope.is_own else Actor.INTERNAL)
     if clients is None:
-        return Sender(Actor.EXTERNAL)
+        return EXTERNAL
     verified = None if record.replay is None else record.replay.client
     client = verify(record, headers, envelope, clients) if verified is None else _as_verified(verified, clients)
     return client if isinstance(client, Refused) else Sender(Actor.EXTERNAL, client)

@@ -3,8 +3,9 @@
 import base64
 import binascii
 import re
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from schemas import headers as names
 from schemas.types import canonical_instant
@@ -18,49 +19,43 @@ from service.trace_context import usable_traceparent
 
 MAX_ATTRIBUTE = 500
 # Of these nothing is refused: what W3C calls invalid is ignored.
-TRACE_CONTEXT = frozenset({names.TRACEPARENT, "tracestate"})
-REQUIRED = ("id", "source", "type")
+CE_TRACEPARENT = f"ce_{names.TRACEPARENT}"
+TRACE_CONTEXT = frozenset({CE_TRACEPARENT, "ce_tracestate"})
+REQUIRED = (names.CE_ID, names.CE_SOURCE, names.CE_TYPE)
+DATA_CONTENT_TYPE = "ce_datacontenttype"
 STRUCTURED = "application/cloudevents+json"
 PLAIN = (None, "application/json")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-class Opened(NamedTuple):
-    """An envelope and the data in it."""
-
-    envelope: Envelope
-    data: Any
-
-
-def open_envelope(record: Record, headers: Headers, reply_topics: frozenset[str]) -> Opened | DeadLetter:
-    """Opens an envelope; without id, source or type, or without JSON in it, the record is no command."""
+def open_envelope(record: Record, headers: Headers, reply_topics: frozenset[str]) -> tuple[Envelope, Any] | DeadLetter:
+    """Gives the envelope and the data in it; without id, source or type, or without JSON, the record is no command."""
     value = record.value or b""
-    content_type = headers.values.get("content-type")
+    content_type = headers.values.get(names.CONTENT_TYPE)
     structured = content_type not in PLAIN and content_type.partition(";")[0].strip().lower() == STRUCTURED
+    # Attributes are named as headers name them, so that these need no copy.
+    attributes: Mapping[str, Any] = headers.values
     try:
         content = parse_json(value)
     except NotJson as error:
-        if not structured and (missing := _missing(_binary_attributes(headers))):
-            return DeadLetter(record, "missing_attribute", f"no ce_{missing}")
+        if not structured and (missing := _missing(attributes)):
+            return DeadLetter(record, "missing_attribute", f"no {missing}")
         return DeadLetter(record, "invalid_json", f"the value is not JSON: {error}"[:MAX_ATTRIBUTE])
     if not structured:
-        attributes, data = _binary_attributes(headers), content
-        attributes["datacontenttype"] = content_type
+        data, faults = content, _binary_faults(headers.values, content_type)
     else:
         if not isinstance(content, dict):
             return DeadLetter(record, "not_an_object", "the CloudEvents envelope is not a JSON object")
-        attributes = {name: item for name, item in content.items() if name not in ("data", "data_base64")}
+        attributes = {f"ce_{name}": item for name, item in content.items() if name not in ("data", "data_base64")}
+        faults = _faults(attributes)
+        attributes = {**attributes, names.CONTENT_TYPE: attributes.get(DATA_CONTENT_TYPE)}
         try:
             data = _structured_data(content)
         except NotJson as error:
             return DeadLetter(record, "invalid_json", f"data_base64 is not JSON: {error}"[:MAX_ATTRIBUTE])
     if missing := _missing(attributes):
-        return DeadLetter(record, "missing_attribute", f"no ce_{missing}")
-    return Opened(_envelope(attributes, headers, reply_topics, structured=structured), data)
-
-
-def _binary_attributes(headers: Headers) -> dict[str, Any]:
-    return {name[3:]: value for name, value in headers.values.items() if name.startswith("ce_")}
+        return DeadLetter(record, "missing_attribute", f"no {missing}")
+    return _envelope(attributes, headers, faults, reply_topics), data
 
 
 def _structured_data(content: dict[str, Any]) -> Any:
@@ -73,48 +68,56 @@ def _structured_data(content: dict[str, Any]) -> Any:
         raise NotJson(str(error)) from error
 
 
-def _missing(attributes: dict[str, Any]) -> str | None:
+def _missing(attributes: Mapping[str, Any]) -> str | None:
     for name in REQUIRED:
         value = attributes.get(name)
-        if not (value and type(value) is str and value.isascii()) and not _is_given(value):
+        # An answer has to name it, so it must be a text; one with lone surrogates can't be written.
+        if not value or type(value) is not str or not (value.isascii() or _SURROGATES.search(value) is None):
             return name
     return None
 
 
-def _is_given(value: Any) -> bool:
-    """Whether there is a text that an answer could name; one with lone surrogates can't be written."""
-    return isinstance(value, str) and value != "" and (value.isascii() or _SURROGATES.search(value) is None)
+def _binary_faults(values: Mapping[str, str], content_type: str | None) -> list[Fault]:
+    together = "".join(values.values())
+    if len(together) <= MAX_ATTRIBUTE and together.isprintable():
+        return []
+    attributes = {name: value for name, value in values.items() if name.startswith("ce_")}
+    return _faults({**attributes, DATA_CONTENT_TYPE: content_type})
+
+
+def _faults(attributes: Mapping[str, Any]) -> list[Fault]:
+    return [
+        Fault("", f"ce_{shown(name[3:], MAX_NAME)}: {detail}")
+        for name, value in attributes.items()
+        if value is not None and name not in TRACE_CONTEXT and (detail := _attribute_fault(value))
+    ]
 
 
 def _envelope(
-    attributes: dict[str, Any], headers: Headers, reply_topics: frozenset[str], *, structured: bool
+    attributes: Mapping[str, Any], headers: Headers, of_attributes: Iterable[Fault], reply_topics: frozenset[str]
 ) -> Envelope:
-    faults = list(headers.faults)
-    for name, value in attributes.items():
-        if type(value) is str and len(value) <= MAX_ATTRIBUTE and value.isprintable():
-            continue
-        if value is not None and name not in TRACE_CONTEXT and (detail := _attribute_fault(value)):
-            faults.append(Fault("", f"ce_{shown(name, MAX_NAME)}: {detail}"))
-    if attributes.get("specversion") != "1.0":
+    faults = [*headers.faults, *of_attributes]
+    if attributes.get(names.CE_SPECVERSION) != names.SPECVERSION:
         faults.append(Fault("", "ce_specversion: expected 1.0"))
-    if (content_type := attributes.get("datacontenttype")) not in PLAIN and not _is_json(content_type):
+    if (content_type := attributes.get(names.CONTENT_TYPE)) not in PLAIN and not _is_json(content_type):
         faults.append(Fault("", "content-type: expected application/json"))
-    reply_to = _text(attributes, "replyto") if "replyto" in attributes else None
+    reply_to = _text(attributes, names.CE_REPLYTO) if names.CE_REPLYTO in attributes else None
     if reply_to is not None and reply_to not in reply_topics:
         faults.append(Fault("", f"ce_replyto: expected one of {', '.join(sorted(reply_topics))}"))
         reply_to = None
-    if "time" in attributes:
-        _time(attributes, "time", faults)
-    expires_at = _time(attributes, "expirytime", faults) if "expirytime" in attributes else None
+    if names.CE_TIME in attributes:
+        _time(attributes, names.CE_TIME, faults)
+    expires_at = _time(attributes, names.CE_EXPIRYTIME, faults) if names.CE_EXPIRYTIME in attributes else None
     traceparent = headers.values.get(names.TRACEPARENT)
-    if traceparent is None and structured:
-        traceparent = _text(attributes, names.TRACEPARENT)
+    if traceparent is None and attributes is not headers.values:
+        traceparent = _text(attributes, CE_TRACEPARENT)
+    command_id, source = attributes[names.CE_ID], attributes[names.CE_SOURCE]
     return Envelope(
         # Only a fault makes these shorter or other than they were sent.
-        shown(attributes["id"], MAX_ATTRIBUTE),
-        shown(attributes["source"], MAX_ATTRIBUTE),
-        attributes["type"],
-        _text(attributes, "correlationid") if "correlationid" in attributes else None,
+        shown(command_id, MAX_ATTRIBUTE) if faults else command_id,
+        shown(source, MAX_ATTRIBUTE) if faults else source,
+        attributes[names.CE_TYPE],
+        _text(attributes, names.CE_CORRELATIONID) if names.CE_CORRELATIONID in attributes else None,
         reply_to,
         expires_at,
         None if traceparent is None else usable_traceparent(traceparent),
@@ -132,13 +135,13 @@ def _attribute_fault(value: Any) -> str | None:
     return "expected no control characters" if not value.isprintable() and any(map(is_control, value)) else None
 
 
-def _text(attributes: dict[str, Any], name: str) -> str | None:
+def _text(attributes: Mapping[str, Any], name: str) -> str | None:
     """A text attribute that is sound; an empty one counts as absent."""
     value = attributes.get(name)
     return value if isinstance(value, str) and value and _attribute_fault(value) is None else None
 
 
-def _time(attributes: dict[str, Any], name: str, faults: list[Fault]) -> datetime | None:
+def _time(attributes: Mapping[str, Any], name: str, faults: list[Fault]) -> datetime | None:
     value = attributes.get(name)
     if value is None:
         return None
@@ -146,7 +149,7 @@ def _time(attributes: dict[str, Any], name: str, faults: list[Fault]) -> datetim
         # A longer one is a fault already; it must not be kept in the cache of instants either.
         return instant(canonical_instant(value)) if _attribute_fault(value) is None else None
     except (ValueError, TypeError):
-        faults.append(Fault("", f"ce_{name}: expected an RFC 3339 time with an offset"))
+        faults.append(Fault("", f"{name}: expected an RFC 3339 time with an offset"))
         return None
 
 

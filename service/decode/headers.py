@@ -1,6 +1,7 @@
 """Reads the headers of a record: names in any case, values as UTF-8, nothing twice."""
 
 import unicodedata
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from service.domain.model import Fault
@@ -19,6 +20,21 @@ class Headers(NamedTuple):
 
 def read_headers(record: Record) -> Headers | DeadLetter:
     """Decodes every header, known or not; of a repeated one the first stands and the rest is a fault."""
+    plain = _plain(record.headers)
+    return _read_with_care(record) if plain is None else Headers(plain, ())
+
+
+def _plain(headers: Sequence[tuple[str, bytes | None]]) -> dict[str, str] | None:
+    """Gives headers that are as nearly all are: named in lower case, each once, and with a text."""
+    try:
+        values = {name: value.decode() for name, value in headers if value is not None}
+    except UnicodeError:
+        return None
+    names = "".join(values)
+    return values if len(values) == len(headers) and names.isascii() and names.islower() else None
+
+
+def _read_with_care(record: Record) -> Headers | DeadLetter:
     values: dict[str, str] = {}
     repeated: dict[str, None] = {}
     for name, value in record.headers:

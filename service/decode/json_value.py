@@ -18,6 +18,7 @@ _MAX_DIGITS: Final = 100
 _BEYOND: Final[int] = 10**_MAX_DIGITS
 # A part of what the interpreter's stack carries, so that whatever is parsed can be walked and written again.
 _MAX_DEPTH: Final = 200
+_NESTING: Final = frozenset({dict, list})
 
 
 class NotJson(ValueError):
@@ -88,17 +89,11 @@ def canonical(value: Any) -> bytes:
 
 
 def _has_float(value: Any) -> bool:
-    waiting = [value]
-    while waiting:
-        outer = waiting.pop()
-        kind = type(outer)
-        if kind is float:
-            return True
-        if kind is dict:
-            waiting += [item for item in outer.values() if type(item) is not str]
-        elif kind is list:
-            waiting += outer
-    return False
+    if type(value) not in _NESTING:
+        return type(value) is float
+    items = value.values() if type(value) is dict else value
+    kinds = {*map(type, items)}
+    return float in kinds or (not _NESTING.isdisjoint(kinds) and any(map(_has_float, items)))
 
 
 def _integral(value: Any) -> Any:

@@ -48,7 +48,7 @@ def decode(
     opened = open_envelope(record, headers, reply_topics)
     if isinstance(opened, DeadLetter):
         return opened
-    envelope, data = opened.envelope, opened.data
+    envelope, data = opened
     if envelope.type not in COMMANDS:
         return DeadLetter(record, "unknown_type", f"ce_type {envelope.type[:100]!r} is no command")
     # 3. about an aggregate
@@ -59,9 +59,16 @@ def decode(
         return DeadLetter(record, "no_aggregate_id", "the data name no aggregate by a usable id")
     # 4. from whom
     kind, aggregate_id = named
-    command = command_key(envelope.source, envelope.id, internal=is_internal(record))
+    internal = is_internal(record)
+    command = command_key(envelope.source, envelope.id, internal=internal)
     content = content_hash(envelope.type, data)
-    sender = _linked(record, envelope, data, named, link_secrets) or authenticate(record, headers, envelope, clients)
+    # Whoever writes on the internal channel is somebody without a link.
+    token = None if internal else link_of(envelope.type, data)
+    sender = (
+        authenticate(record, headers, envelope, clients)
+        if token is None
+        else _linked(record, data, named, token, link_secrets)
+    )
     if isinstance(sender, Refused):
         return Received(record, envelope, NO_ACCOUNT, kind, aggregate_id, command, content, sender)
     # 5. what exactly
@@ -80,12 +87,9 @@ def _unreadable(record: Record, batch: UnreadableBatch) -> DeadLetter:
 
 
 def _linked(
-    record: Record, envelope: Envelope, data: dict[str, Any], named: tuple[Kind, str], secrets: Mapping[int, bytes]
-) -> Sender | Refused | None:
-    """Gives whom a link makes the sender; whoever writes on the internal channel is somebody without one."""
-    token = link_of(envelope.type, data)
-    if token is None or is_internal(record):
-        return None
+    record: Record, data: dict[str, Any], named: tuple[Kind, str], token: str, secrets: Mapping[int, bytes]
+) -> Sender | Refused:
+    """Gives whom a link makes the sender."""
     account_id = usable_id(data.get("account_id")) or NO_ACCOUNT
     link = prove(token, secrets, data, (account_id, *named), append_time(record.timestamp))
     return link if isinstance(link, Refused) else Sender(Actor.CUSTOMER, link=link)
@@ -97,14 +101,15 @@ def _question(
     account_id, kind, aggregate_id = key
     if lacks_scope(sender, kind):
         return Refused(Reason.SCOPE_DENIED)
-    channel = None if is_internal(record) else _wrong_channel(record, envelope, kind)
+    internal = is_internal(record)
+    channel = None if internal else _wrong_channel(record, envelope, kind)
     if channel and channel.reason is Reason.ACTOR_NOT_ALLOWED:
         return channel
     body = read_body(envelope.type, data)
     refusals = _of_envelope(record, envelope, kind, aggregate_id)
     if channel is not None:
         refusals.append(channel)
-    if sender.link is None and link_of(envelope.type, data) is not None:
+    if internal and link_of(envelope.type, data) is not None:
         refusals.append(Refused(Reason.INVALID_FIELD, (Fault("/link", f"expected on {TOPIC_OF[kind]}"),)))
     if isinstance(body, Refused):
         refusals.append(body)

@@ -13,9 +13,9 @@ BOOKKEEPING = frozenset({"created_at", "updated_at", "changes_left"})
 def difference(old: Members, new: Members) -> dict[str, tuple[Any, Any]]:
     """Lists the members of `new` whose value differs from the old one, bookkeeping aside."""
     return {
-        name: (old.get(name), value)
+        name: (before, value)
         for name, value in new.items()
-        if old.get(name) != value and name not in BOOKKEEPING
+        if (before := old.get(name)) != value and name not in BOOKKEEPING
     }
 
 

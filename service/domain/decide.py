@@ -49,18 +49,18 @@ def decide(world: World, command: Command, context: Context) -> Decision:
 
 def _carry_out(world: World, found: Aggregate | None, command: Command, context: Context) -> Decision:
     match command:
-        case CreateBooking():
-            return create_booking(world, command, context)
-        case CreateVisit():
-            return create_visit(world, command, context)
-        case ConfigureLocation():
-            return configure_location(found, command, context)
         case UpdateBooking():
             return update_booking(world, _there(found), command, context)
         case UpdateVisit():
             return update_visit(world, _there(found), command, context)
         case StateAction():
             return state_action(world, _there(found), command, context)
+        case CreateBooking():
+            return create_booking(world, command, context)
+        case CreateVisit():
+            return create_visit(world, command, context)
+        case ConfigureLocation():
+            return configure_location(found, command, context)
         case ErasePerson():
             return erase_person(_there(found), context)
         case _:
@@ -70,14 +70,14 @@ def _carry_out(world: World, found: Aggregate | None, command: Command, context:
 def _wrong(world: World, command: Command) -> Refused | None:
     """Refuses what the body alone shows to be wrong, as if it were a member of the wrong type."""
     match command:
+        case UpdateBooking() | UpdateVisit() | StateAction() | ErasePerson():
+            return None
         case CreateBooking():
             return wrong_booking(world, command)
         case CreateVisit():
             return wrong_visit(world, command)
         case ConfigureLocation():
             return wrong_settings(world, command)
-        case UpdateBooking() | UpdateVisit() | StateAction() | ErasePerson():
-            return None
         case _:
             assert_never(command)
 
@@ -85,16 +85,16 @@ def _wrong(world: World, command: Command) -> Refused | None:
 def _missing(world: World, command: Command, found: Aggregate | None) -> Reason | None:
     """Names what the command needs and the account doesn't have; a link that was used is as good as none."""
     match command:
-        case CreateBooking() | CreateVisit():
-            location_id = command.location_id
         case UpdateBooking() if found is not None and "location_id" in command.patch:
             location_id = command.patch["location_id"]
-        case ConfigureLocation():
-            return None
         case StateAction(link=Link() as link) if found is not None and is_used(found, link):
             return Reason.LINK_USED
         case UpdateBooking() | UpdateVisit() | StateAction() | ErasePerson():
             return None if found else NOT_FOUND[target(command)[0]]
+        case CreateBooking() | CreateVisit():
+            location_id = command.location_id
+        case ConfigureLocation():
+            return None
         case _:
             assert_never(command)
     return None if world.find("location", location_id) else Reason.LOCATION_NOT_FOUND
@@ -109,9 +109,9 @@ def _there(found: Aggregate | None) -> Aggregate:
 def target(command: Command) -> tuple[Kind, str]:
     """Names the aggregate that a command is about."""
     match command:
-        case CreateBooking() | UpdateBooking():
+        case UpdateBooking() | CreateBooking():
             return "booking", command.booking_id
-        case CreateVisit() | UpdateVisit():
+        case UpdateVisit() | CreateVisit():
             return "visit", command.visit_id
         case StateAction() | ErasePerson():
             return command.kind, command.target_id

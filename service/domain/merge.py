@@ -1,12 +1,12 @@
 """JSON Merge Patch (RFC 7396), one level of nesting deep, and the tag deltas that go with it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from service.domain.model import Members
 
 TAG_LIMIT = 10
-DELTAS = ("add_tags", "remove_tags")
 
 
 def merge_object(old: Any, patch: Mapping[str, Any]) -> dict[str, Any]:
@@ -22,16 +22,17 @@ def merge_object(old: Any, patch: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def merge(old: Members, patch: Members, objects: Collection[str]) -> dict[str, Any]:
+def merge(old: Members, patch: Members, objects: AbstractSet[str]) -> dict[str, Any]:
     """Gives the members that the patch names, as they are after it; the members in `objects` merge, others replace."""
-    merged: dict[str, Any] = {}
-    for name, value in patch.items():
-        if name in DELTAS:
-            continue
-        merged[name] = merge_object(old.get(name), value) if name in objects and value is not None else value
+    merged = dict(patch)
+    if not objects.isdisjoint(patch):
+        for name in objects:
+            if merged.get(name) is not None:
+                merged[name] = merge_object(old.get(name), merged[name])
     if "add_tags" in patch or "remove_tags" in patch:
+        add, remove = merged.pop("add_tags", None) or (), merged.pop("remove_tags", None) or ()
         tags: list[str] = merged["tags"] if "tags" in merged else old.get("tags") or []
-        merged["tags"] = apply_tag_deltas(tags, patch.get("add_tags") or (), patch.get("remove_tags") or ())
+        merged["tags"] = apply_tag_deltas(tags, add, remove)
     return merged
 
 

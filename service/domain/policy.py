@@ -4,6 +4,7 @@ The order of the guards is part of the contract: can_edit, before_edit_booking, 
 """
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from service.domain.instants import instant
 from service.domain.model import Members, Reason
@@ -18,10 +19,14 @@ def forbids_edit(booking: Members, settings: Members, now: datetime) -> Reason |
     policy = settings["customer_policy"]
     if not policy["can_edit"]:
         return Reason.CAN_EDIT
-    window = timedelta(minutes=min(policy["before_edit_minutes"], LONGEST_WINDOW_MINUTES))
-    if instant(booking["starts_at"]) - now <= window:
+    if instant(booking["starts_at"]) - now <= _window(policy["before_edit_minutes"]):
         return Reason.BEFORE_EDIT_BOOKING
     return None
+
+
+@lru_cache(maxsize=256)
+def _window(minutes: int) -> timedelta:
+    return timedelta(minutes=min(minutes, LONGEST_WINDOW_MINUTES))
 
 
 def budget_spent(booking: Members) -> bool:

@@ -29,7 +29,7 @@ def update_booking(world: World, booking: Aggregate, command: UpdateBooking, con
     state = check(new, command.patch, "/patch", new_settings, graph.by_status)
     if isinstance(state, str):
         merged["state"] = new["state"] = state
-    real = any(old[name] != value for name, value in merged.items())
+    real = not merged.items() <= old.items()
     if context.actor.bound_by_policy:
         if reason := forbids_edit(old, settings, context.now):
             return Refused(reason)

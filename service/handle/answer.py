@@ -135,11 +135,9 @@ class Answers:
             outcome |= {"state": None, "completed": False, "available_actions": []}
         else:
             graph, current = self._graphs[state.snapshot["graph"]], state.snapshot["state"]
-            outcome |= {
-                "state": current,
-                "completed": graph.states[current].final,
-                "available_actions": graph.available(current, Actor.EXTERNAL),
-            }
+            outcome["state"] = current
+            outcome["completed"] = graph.states[current].final
+            outcome["available_actions"] = graph.available(current, Actor.EXTERNAL)
         if accepted.deprecated:
             outcome["deprecated"] = accepted.deprecated
         if accepted.siblings:

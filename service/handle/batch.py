@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -44,6 +44,20 @@ NO_EPOCH: Final = 0
 # For so many batches after a repeat the inbox is asked before anything is decided.
 WARY_BATCHES: Final = 100
 LONGEST_TURN: Final = 0.05
+
+
+def _parted(decoded: Iterable[Received | DeadLetter]) -> tuple[list[Received], list[Received], list[DeadLetter]]:
+    commands: list[Received] = []
+    strangers: list[Received] = []
+    letters: list[DeadLetter] = []
+    for item in decoded:
+        if isinstance(item, DeadLetter):
+            letters.append(item)
+        elif is_stranger(item):
+            strangers.append(item)
+        else:
+            commands.append(item)
+    return commands, strangers, letters
 
 
 class BatchTransaction:
@@ -90,10 +104,7 @@ class BatchTransaction:
         decoding = Tally(self._pulse)
         decoded = await self._decode_all(records)
         decoding.lap("decode")
-        letters = [item for item in decoded if isinstance(item, DeadLetter)]
-        received = [item for item in decoded if isinstance(item, Received)]
-        commands = [item for item in received if not is_stranger(item)]
-        strangers = [item for item in received if is_stranger(item)]
+        commands, strangers, letters = _parted(decoded)
         for _ in range(RACES):
             tally = Tally(self._pulse)
             tally.steps["decode"] = decoding.steps["decode"]

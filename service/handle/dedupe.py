@@ -36,12 +36,7 @@ async def remember(connection: Connection, memories: Sequence[tuple[MemoryKey, M
     """Writes what was decided, in the order of the keys; False when one of them has been decided elsewhere."""
     if not memories:
         return True
-    ordered = sorted(memories, key=lambda item: item[0])
-    status = await connection.execute(
-        REMEMBER,
-        [account for (account, _), _ in ordered],
-        [key for (_, key), _ in ordered],
-        [memory.content_hash for _, memory in ordered],
-        [memory.outcome for _, memory in ordered],
-    )
-    return status == f"INSERT 0 {len(ordered)}"
+    # No two have one key, so that no more than keys are compared.
+    rows = sorted([(*key, *memory) for key, memory in memories])
+    status = await connection.execute(REMEMBER, *zip(*rows, strict=True))
+    return status == f"INSERT 0 {len(rows)}"

@@ -38,21 +38,21 @@ class Fold:
         """Decides every command, in order."""
         decisions = []
         for received in commands:
-            decided = self._decide_safely(received)
+            key = received.memory_key
+            decided = self._decide_safely(received, self._memories.get(key))
             if decided.memory is not None:
-                self._memories[received.memory_key] = decided.memory
+                self._memories[key] = decided.memory
             decisions.append(decided)
         return decisions
 
-    def _decide_safely(self, received: Received) -> Decided:
+    def _decide_safely(self, received: Received, memory: Memory | None) -> Decided:
         try:
-            return self._decide(received)
+            return self._decide(received, memory)
         except Exception as error:  # noqa: BLE001 - a broken rule is this command's alone, whatever it raises
             return self._answers.broken(received, error, instant_text(self._clock))
 
-    def _decide(self, received: Received) -> Decided:
+    def _decide(self, received: Received, memory: Memory | None) -> Decided:
         # 1. decided before? then the first answer stands, and other content under the same id is refused
-        memory = self._memories.get(received.memory_key)
         body = received.body
         if isinstance(body, Refused) and body.reason is Reason.SCOPE_DENIED:
             return self._answers.refused(received, body, None, remembered=memory is None)
@@ -65,8 +65,9 @@ class Fold:
             reuse = Refused(Reason.COMMAND_ID_REUSE)
             return self._answers.refused(received, reuse, self._visible(body), remembered=False)
         # 3. a timer that is gone has nothing to say
-        timer = self._timer(received, body)
-        if body.context.actor is Actor.SYSTEM and timer is None:
+        is_own = body.context.actor is Actor.SYSTEM
+        timer = self._timer(received, body) if is_own else None
+        if is_own and timer is None:
             return Decided(received)
         # 4. too late
         expires_at = received.envelope.expires_at
@@ -97,9 +98,9 @@ class Fold:
         return self.working.find((question.context.account_id, kind, aggregate_id))
 
     def _timer(self, received: Received, question: Question) -> TimerKey | None:
-        """Gives the timer that proves the command, if it is still there."""
+        """Gives the timer that proves a command of the service itself, if it is still there."""
         command = question.command
-        if question.context.actor is not Actor.SYSTEM or not isinstance(command, StateAction) or command.action is None:
+        if not isinstance(command, StateAction) or command.action is None:
             return None
         key = (question.context.account_id, command.kind, command.target_id, command.action)
         return key if self.working.timer(key) == received.envelope.id else None

@@ -6,7 +6,7 @@ from typing import Final
 import orjson
 
 from service.domain import group
-from service.domain.commands import CreateBooking, CreateVisit, StateAction, UpdateBooking
+from service.domain.commands import Command, CreateBooking, CreateVisit, StateAction, UpdateBooking, UpdateVisit
 from service.domain.decide import target
 from service.domain.graph import Graph
 from service.domain.model import Aggregate
@@ -35,10 +35,15 @@ async def load(
     With `lock` the rows stay locked until the end of the transaction, in the order of their keys.
     """
     loaded = Loaded()
+    by_command: dict[type[Command], list[Question]] = {}
+    for question in questions:
+        by_command.setdefault(type(question.command), []).append(question)
+    actions = by_command.get(StateAction, [])
+    visits = [*by_command.get(CreateVisit, ()), *by_command.get(UpdateVisit, ())]
     # 1. the aggregates, and the locations and owners that commands name
     await _load_aggregates(connection, loaded, _named(questions), lock=lock)
     # 2. groups: rows where bookings join, members where an action is replicated
-    joined, replicated = _groups(questions, loaded, graphs)
+    joined, replicated = _groups([*by_command.get(CreateBooking, ()), *actions], loaded, graphs)
     if joined or replicated:
         loaded.groups = await load_groups(connection, joined, replicated, lock=lock)
         _refuse_too_heavy(loaded.groups, len(questions))
@@ -46,9 +51,9 @@ async def load(
     # 3. the locations where they are
     await _load_aggregates(connection, loaded, _locations(loaded), lock=False)
     # 4. what visits claim, and the timers that commands of the service itself come from
-    loaded.external_ids = await load_external_ids(connection, questions)
-    loaded.active_visits = await load_active_visits(connection, questions, loaded)
-    loaded.timers = await load_timers(connection, questions)
+    loaded.external_ids = await load_external_ids(connection, visits)
+    loaded.active_visits = await load_active_visits(connection, visits, loaded)
+    loaded.timers = await load_timers(connection, actions)
     return loaded
 
 
@@ -57,12 +62,7 @@ async def _load_aggregates(connection: Connection, loaded: Loaded, keys: Iterabl
     if not wanted:
         return
     loaded.aggregates.update(dict.fromkeys(wanted))
-    rows = await connection.fetch(
-        LOAD_LOCKED if lock else LOAD,
-        [account for account, _, _ in wanted],
-        [kind for _, kind, _ in wanted],
-        [aggregate_id for _, _, aggregate_id in wanted],
-    )
+    rows = await connection.fetch(LOAD_LOCKED if lock else LOAD, *zip(*wanted, strict=True))
     for account_id, kind, aggregate_id, version, state, memo in rows:
         loaded.aggregates[account_id, kind, aggregate_id] = Aggregate(
             kind, account_id, aggregate_id, version, orjson.loads(state), None if memo is None else orjson.loads(memo)
@@ -75,14 +75,15 @@ def _named(questions: Iterable[Question]) -> Iterable[Key]:
         kind, aggregate_id = target(command)
         yield account_id, kind, aggregate_id
         match command:
+            case UpdateBooking():
+                if "location_id" in command.patch:
+                    yield account_id, "location", command.patch["location_id"]
             case CreateBooking():
                 yield account_id, "location", command.location_id
                 if command.owner_booking_id is not None:
                     yield account_id, "booking", command.owner_booking_id
             case CreateVisit():
                 yield account_id, "location", command.location_id
-            case UpdateBooking() if "location_id" in command.patch:
-                yield account_id, "location", command.patch["location_id"]
             case _:
                 pass
 

@@ -1,12 +1,12 @@
 """Step 7: saves aggregates where their version is still the expected one. Optimistic locking is written here, once."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 import orjson
 
 from service.domain.graph import Graph
+from service.domain.model import Kind
 from service.handle.decided import Decided
 from service.handle.loaded import Key, Loaded
 from service.handle.save_groups import save_groups
@@ -35,14 +35,16 @@ RETURNING account_id, kind, aggregate_id
 Lost = set[tuple[str, str, str]]
 
 
-@dataclass(slots=True)
-class Written:
+class Written(NamedTuple):
     """The final state of an aggregate after a batch, and the version that it was loaded at (0: it is new)."""
 
-    expected: int
+    account_id: str
+    kind: Kind
+    aggregate_id: str
     version: int
     state: bytes
     memo: bytes | None
+    expected: int
 
 
 async def save(
@@ -52,12 +54,13 @@ async def save(
 
     Gives the keys of all that another transaction has changed since it was loaded; then nothing here may stay.
     """
+    changes = [changed for decided in decisions for changed in decided.changes]
     lost: Lost = {(account, "group", name) for account, name in await save_groups(connection, decisions, loaded.groups)}
     written = final_states(decisions)
-    lost |= await _save_aggregates(connection, written)
-    lost |= await keep_settings(connection, decisions, loaded.aggregates, written)
-    lost |= await save_visit_claims(connection, decisions, graphs)
-    lost |= await save_slots(connection, decisions)
+    lost |= await _save_aggregates(connection, written.values())
+    lost |= await keep_settings(connection, changes, loaded.aggregates, written)
+    lost |= await save_visit_claims(connection, changes, graphs)
+    lost |= await save_slots(connection, changes)
     await save_timers(connection, decisions)
     return lost
 
@@ -67,35 +70,31 @@ def final_states(decisions: Sequence[Decided]) -> dict[Key, Written]:
     written: dict[Key, Written] = {}
     for decided in decisions:
         for changed, state in zip(decided.changes, decided.states, strict=True):
-            after = changed.after
-            key: Key = (after.account_id, after.kind, after.id)
-            memo = None if after.memo is None else orjson.dumps(after.memo)
+            kind, account_id, aggregate_id, version, _, memo = changed.after
+            key: Key = (account_id, kind, aggregate_id)
             earlier = written.get(key)
-            expected = after.version - 1 if earlier is None else earlier.expected
-            written[key] = Written(expected, after.version, state, memo)
+            expected = version - 1 if earlier is None else earlier.expected
+            written[key] = Written(*key, version, state, None if memo is None else orjson.dumps(memo), expected)
     return written
 
 
-async def _save_aggregates(connection: Connection, written: Mapping[Key, Written]) -> Lost:
-    ordered = sorted(written.items(), key=lambda item: item[0])
-    changed = [item for item in ordered if item[1].expected > 0]
-    created = [item for item in ordered if item[1].expected == 0]
-    saved: Lost = set()
-    for statement, chosen in ((UPDATE, changed), (CREATE, created)):
-        if chosen:
-            columns: list[list[object]] = [
-                [key[0] for key, _ in chosen],
-                [key[1] for key, _ in chosen],
-                [key[2] for key, _ in chosen],
-                [row.version for _, row in chosen],
-                [row.state for _, row in chosen],
-                [row.memo for _, row in chosen],
-            ]
-            if statement is UPDATE:
-                columns.append([row.expected for _, row in chosen])
-            rows = await connection.fetch(statement, *columns)
-            if len(rows) == len(chosen):
-                saved |= {key for key, _ in chosen}
-            else:
-                saved |= {(account, kind, aggregate_id) for account, kind, aggregate_id in rows}
-    return {key for key in written if key not in saved}
+async def _save_aggregates(connection: Connection, written: Iterable[Written]) -> Lost:
+    ordered = sorted(written)
+    changed = [row for row in ordered if row.expected > 0]
+    lost = await _save_all(connection, UPDATE, changed, tuple(zip(*changed, strict=True)))
+    if len(changed) < len(ordered):
+        created = [row for row in ordered if row.expected == 0]
+        lost |= await _save_all(connection, CREATE, created, tuple(zip(*created, strict=True))[:-1])
+    return lost
+
+
+async def _save_all(
+    connection: Connection, statement: str, chosen: Sequence[Written], columns: Iterable[Sequence[object]]
+) -> Lost:
+    if not chosen:
+        return set()
+    rows = await connection.fetch(statement, *columns)
+    if len(rows) == len(chosen):
+        return set()
+    saved = {(account, kind, aggregate_id) for account, kind, aggregate_id in rows}
+    return {row[:3] for row in chosen if row[:3] not in saved}

@@ -5,7 +5,6 @@ from typing import Final
 
 from service.domain.graph import Graph
 from service.domain.model import Changed
-from service.handle.decided import Decided
 from service.handle.loaded import Key
 from service.handle.working import active_place
 from service.store.pool import Connection
@@ -69,14 +68,13 @@ class Claims:
 
 
 async def save_visit_claims(
-    connection: Connection, decisions: Iterable[Decided], graphs: Mapping[str, Graph]
+    connection: Connection, changes: Iterable[Changed], graphs: Mapping[str, Graph]
 ) -> set[Key]:
     """Writes the claims of changed visits; names the visits whose external id another transaction took meanwhile."""
     claims = Claims(graphs)
-    for decided in decisions:
-        for changed in decided.changes:
-            if changed.after.kind == "visit":
-                claims.add(changed)
+    for changed in changes:
+        if changed.after.kind == "visit":
+            claims.add(changed)
     for statement, rows in ((RELEASE, claims.released), (LEAVE, claims.left), (ENTER, claims.entered)):
         if rows:
             await connection.execute(statement, *(list(column) for column in zip(*sorted(rows), strict=True)))

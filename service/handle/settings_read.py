@@ -7,13 +7,12 @@ waits for them, and then looks whether they hold what it has claimed alone. Lock
 lets those who share a row in before one who waits to change it, for as long as they come.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import asyncpg
 
 from service.domain.model import Aggregate, Changed
-from service.handle.decided import Decided
 from service.handle.loaded import Key
 from service.store.pool import Connection
 
@@ -43,7 +42,7 @@ WHERE NOT s.exclusive
 
 async def keep_settings(
     connection: Connection,
-    decisions: Iterable[Decided],
+    changes: Sequence[Changed],
     loaded: Mapping[Key, Aggregate | None],
     written: Collection[Key],
 ) -> set[tuple[str, str, str]]:
@@ -51,9 +50,10 @@ async def keep_settings(
 
     Those in `written` were found as they were expected when they were saved. No statement where nothing builds on one.
     """
-    changes = [changed for decided in decisions for changed in decided.changes]
-    built_on = {key for changed in changes if (key := _builds_on(changed)) is not None}
-    tightened = {key for changed in changes if (key := _tightens(changed)) is not None}
+    # Bookings that claim nothing now need no word of their location.
+    concerned = [each for each in changes if each.slots.hold is not None or each.after.kind != "booking"]
+    built_on = {key for changed in concerned if (key := _builds_on(changed)) is not None}
+    tightened = {key for changed in concerned if (key := _tightens(changed)) is not None}
     if not built_on and not tightened:
         return set()
     wanted = sorted(built_on | tightened)

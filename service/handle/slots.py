@@ -10,8 +10,7 @@ from typing import Final
 
 import asyncpg
 
-from service.domain.model import Slot
-from service.handle.decided import Decided
+from service.domain.model import Changed, Slot
 from service.handle.loaded import Holding, Holdings, Key, ResourceKey
 from service.handle.working import Need
 from service.store.pool import Connection
@@ -60,14 +59,13 @@ async def load_holdings(
     return known | {resource: Holdings(*hull, tuple(found[resource])) for resource, hull in hulls.items()}
 
 
-async def save_slots(connection: Connection, decisions: Iterable[Decided]) -> set[Key]:
+async def save_slots(connection: Connection, changes: Iterable[Changed]) -> set[Key]:
     """Gives slots back and takes new ones; names the holders that lost theirs to another transaction."""
     final: dict[Key, Slot | None] = {}
-    for decided in decisions:
-        for changed in decided.changes:
-            if changed.slots.release or changed.slots.hold is not None:
-                key: Key = (changed.after.account_id, changed.after.kind, changed.after.id)
-                final[key] = changed.slots.hold
+    for changed in changes:
+        if changed.slots.release or changed.slots.hold is not None:
+            key: Key = (changed.after.account_id, changed.after.kind, changed.after.id)
+            final[key] = changed.slots.hold
     if final:
         # Those who take give back first, whatever they are thought to hold: their own row must never be in their way.
         await connection.execute(GIVE_BACK, *(list(column) for column in zip(*sorted(final), strict=True)))

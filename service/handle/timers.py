@@ -6,6 +6,7 @@ from typing import Final
 
 from service.domain.actor import Actor
 from service.domain.commands import StateAction
+from service.domain.model import KEEP_TIMERS, Changed
 from service.handle.decided import Decided
 from service.handle.loaded import Key, TimerKey
 from service.outbox.row import uuid5
@@ -52,6 +53,19 @@ def _named(questions: Iterable[Question]) -> Iterable[TimerKey]:
             yield question.context.account_id, command.kind, command.target_id, command.action
 
 
+def _fold(
+    changed: Changed, correlation: str, cleared: dict[Key, None], started: dict[TimerKey, tuple[str, datetime, str]]
+) -> None:
+    key: Key = (changed.after.account_id, changed.after.kind, changed.after.id)
+    if changed.timers.clear:
+        cleared[key] = None
+        for name in [name for name in started if name[:3] == key]:
+            del started[name]
+    for timer in changed.timers.start:
+        timer_id = uuid5("/".join(("timer", *key, timer.action, str(changed.after.version))).encode())
+        started[(*key, timer.action)] = (timer_id, timer.due_at, correlation)
+
+
 async def save_timers(connection: Connection, decisions: Sequence[Decided]) -> None:
     """Ends the timers that were left behind or spent, and starts the new ones."""
     cleared: dict[Key, None] = {}
@@ -62,14 +76,8 @@ async def save_timers(connection: Connection, decisions: Sequence[Decided]) -> N
             spent[decided.spent] = decided.received.envelope.id
             started.pop(decided.spent, None)
         for changed in decided.changes:
-            key: Key = (changed.after.account_id, changed.after.kind, changed.after.id)
-            if changed.timers.clear:
-                cleared[key] = None
-                for name in [name for name in started if name[:3] == key]:
-                    del started[name]
-            for timer in changed.timers.start:
-                timer_id = uuid5("/".join(("timer", *key, timer.action, str(changed.after.version))).encode())
-                started[(*key, timer.action)] = (timer_id, timer.due_at, decided.received.envelope.correlation)
+            if changed.timers != KEEP_TIMERS:
+                _fold(changed, decided.received.envelope.correlation, cleared, started)
     if cleared:
         await connection.execute(CLEAR, *zip(*sorted(cleared), strict=True))
     if spent:

@@ -27,6 +27,12 @@ CONSTANT = {
     )
     for kind, name in TYPES.items()
 }
+# Ids, times and sequences hold nothing that JSON would escape; the other two are written as JSON before.
+HEADERS = {
+    kind: f'[{constant},["{names.CE_ID}","%s"],["{names.CE_SUBJECT}","%s"],["{names.CE_TIME}","%s"],'
+    f'["{names.CE_SEQUENCE}","%s"],["{names.CE_CAUSATIONID}",%s],["{names.CE_CORRELATIONID}",%s]%s]'
+    for kind, constant in CONSTANT.items()
+}
 TOPICS = {"booking": names.BOOKING_EVENTS, "visit": names.VISIT_EVENTS}
 
 
@@ -76,15 +82,20 @@ def event_row(changed: Changed, state: bytes, cause: Cause, graph: Graph, links:
 
 
 def _headers(changed: Changed, cause: Cause) -> bytes:
-    after, received, envelope = changed.after, cause.received, cause.received.envelope
-    name = f"event/{after.account_id}/{after.kind}/{after.id}/{after.version}/".encode()
-    causation, correlation = quoted(envelope.id), quoted(envelope.correlation)
+    received, (kind, account_id, aggregate_id, version, snapshot, _) = cause.received, changed.after
+    envelope = received.envelope
+    name = f"event/{account_id}/{kind}/{aggregate_id}/{version}/".encode()
+    causation = quoted(envelope.id)
     traceparent = own_traceparent(received)
-    trace = "" if traceparent is None else f',["{names.TRACEPARENT}","{traceparent}"]'
-    # Ids, times, sequences and traces hold nothing that JSON would escape.
     return (
-        f'[{CONSTANT[after.kind]},["{names.CE_ID}","{uuid5(name + received.command_key)}"],'
-        f'["{names.CE_SUBJECT}","{after.id}"],["{names.CE_TIME}","{after.snapshot["updated_at"]}"],'
-        f'["{names.CE_SEQUENCE}","{sequence(cause.epoch, after.version)}"],'
-        f'["{names.CE_CAUSATIONID}",{causation}],["{names.CE_CORRELATIONID}",{correlation}]{trace}]'
+        HEADERS[kind]
+        % (
+            uuid5(name + received.command_key),
+            aggregate_id,
+            snapshot["updated_at"],
+            sequence(cause.epoch, version),
+            causation,
+            causation if envelope.correlation_id is None else quoted(envelope.correlation_id),
+            "" if traceparent is None else f',["{names.TRACEPARENT}","{traceparent}"]',
+        )
     ).encode()

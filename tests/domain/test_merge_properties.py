@@ -77,7 +77,7 @@ def test_the_limit_of_tags_is_that_of_the_result(
     """Replace, add, remove, then count."""
     named = {"tags": tags, "add_tags": add, "remove_tags": remove}
     patch = {name: value for name, value in named.items() if value is not None}
-    merged = merge({"tags": old}, patch, ())
+    merged = merge({"tags": old}, patch, frozenset())
     base = old if tags is None else tags
     after = (set(base) | set(add or ())) - set(remove or ())
     assert merged.keys() == ({"tags"} if patch else set())
