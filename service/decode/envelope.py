@@ -38,7 +38,7 @@ def open_envelope(record: Record, headers: Headers, reply_topics: frozenset[str]
     try:
         content = parse_json(value)
     except NotJson as error:
-        if not structured and (missing := _missing(attributes)):
+        if not structured and (missing := _missing(headers.values)):
             return DeadLetter(record, "missing_attribute", f"no {missing}")
         return DeadLetter(record, "invalid_json", f"the value is not JSON: {error}"[:MAX_ATTRIBUTE])
     if not structured:
@@ -53,7 +53,7 @@ def open_envelope(record: Record, headers: Headers, reply_topics: frozenset[str]
             data = _structured_data(content)
         except NotJson as error:
             return DeadLetter(record, "invalid_json", f"data_base64 is not JSON: {error}"[:MAX_ATTRIBUTE])
-    if missing := _missing(attributes):
+    if missing := _missing(attributes) or (_unwritable(attributes) if structured else None):
         return DeadLetter(record, "missing_attribute", f"no {missing}")
     return _envelope(attributes, headers, faults, reply_topics), data
 
@@ -70,9 +70,15 @@ def _structured_data(content: dict[str, Any]) -> Any:
 
 def _missing(attributes: Mapping[str, Any]) -> str | None:
     for name in REQUIRED:
-        value = attributes.get(name)
-        # An answer has to name it, so it must be a text; one with lone surrogates can't be written.
-        if not value or type(value) is not str or not (value.isascii() or _SURROGATES.search(value) is None):
+        if not attributes.get(name):
+            return name
+    return None
+
+
+def _unwritable(attributes: Mapping[str, Any]) -> str | None:
+    """Gives what an answer could not name: what is no text, or one with lone surrogates, which no header can hold."""
+    for name in REQUIRED:
+        if not isinstance(attributes[name], str) or _SURROGATES.search(attributes[name]):
             return name
     return None
 

@@ -6,6 +6,7 @@ standard library's slower way; both take the last of a member that is given twic
 
 import json
 import math
+from collections.abc import Collection
 from typing import Any, Final, Never
 
 import orjson
@@ -81,19 +82,19 @@ def _constant(name: str) -> Never:
 
 def canonical(value: Any) -> bytes:
     """Writes a parsed value with sorted members and without blanks; 2.0 and 2e0 are the number 2."""
-    plain = _integral(value) if _has_float(value) else value
+    plain = _integral(value) if _has_float((value,)) else value
     try:
         return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
     except orjson.JSONEncodeError:
         return json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()
 
 
-def _has_float(value: Any) -> bool:
-    if type(value) not in _NESTING:
-        return type(value) is float
-    items = value.values() if type(value) is dict else value
+def _has_float(items: Collection[Any]) -> bool:
     kinds = {*map(type, items)}
-    return float in kinds or (not _NESTING.isdisjoint(kinds) and any(map(_has_float, items)))
+    if float in kinds or _NESTING.isdisjoint(kinds):
+        return float in kinds
+    inner = [item.values() if type(item) is dict else item for item in items if type(item) in _NESTING]
+    return any(map(_has_float, inner))
 
 
 def _integral(value: Any) -> Any:

@@ -9,7 +9,7 @@ from tests.benchmarks.test_statements import bookings
 COMMANDS = 500
 # Of Python and of C, for each command of a batch: from the polled record to the row of its event. Raise it only for
 # what a command is worth waiting for.
-MOST_CALLS = 350
+MOST_CALLS = 300
 FEWEST_CALLS = 150
 
 
