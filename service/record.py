@@ -7,6 +7,8 @@ from typing import NamedTuple, Self
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST_MS = 253_402_300_799_999
+# Whose time a record's timestamp is, in Kafka's numbers: the broker's (0 is its sender's).
+LOG_APPEND_TIME = 1
 
 
 class Replay(NamedTuple):
@@ -57,6 +59,7 @@ class Record(NamedTuple):
     headers: tuple[tuple[str, bytes | None], ...]
     timestamp: int
     replay: Replay | None = None
+    timestamp_type: int = LOG_APPEND_TIME
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,14 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 
 import asyncpg
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
 from service.backoff import Backoff
 from service.consume.health import ConsumerHealth
 from service.consume.kafka_commit import Commits
 from service.consume.positions import Place, read_places
+from service.record import Record
 from service.telemetry.lookout import Lookout
 from service.telemetry.told import told
 
@@ -143,9 +144,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
             self._proceed.set()
             self._work.set()
 
-    async def admit(
-        self, partition: TopicPartition, run: Sequence[ConsumerRecord[bytes | None, bytes | None]]
-    ) -> int | None:
+    async def admit(self, partition: TopicPartition, run: Sequence[Record]) -> int | None:
         """The position that this run of records continues, or None when it must be dropped.
 
         Dropped is what was fetched before the last seek, or for a partition that is not ours any more. Records that lie

@@ -5,9 +5,10 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Protocol
+from operator import attrgetter
+from typing import Final, Protocol
 
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from service.backoff import Backoff
@@ -21,6 +22,7 @@ from service.telemetry.told import told
 log = logging.getLogger(__name__)
 
 _ADMITTING = 10.0
+_PLACE: Final = attrgetter("topic", "partition")
 
 
 class Transaction(Protocol):
@@ -49,7 +51,7 @@ class BatchHandler:
 
     1. take the lock, so that no partition is given up meanwhile
     2. drop what is not ours or was fetched before the last seek
-    3. build the records and the span of each partition
+    3. gather the records and the span of each partition
     4. call the transaction, again and again while PostgreSQL is away
     5. advance the positions in memory, remember the commit for Kafka's lag tools
     6. wake the relay
@@ -74,7 +76,7 @@ class BatchHandler:
         self._misplaced = misplaced
         self._lost = Backoff()
 
-    async def __call__(self, polled: Sequence[ConsumerRecord[bytes | None, bytes | None]]) -> None:
+    async def __call__(self, polled: Sequence[Record]) -> None:
         """Handle one poll's records."""
         applied = 0
         self._health.batch_begins()
@@ -87,30 +89,26 @@ class BatchHandler:
             # Raised, it would be swallowed and the batch passed over: its partitions begin anew at their progress.
             self._health.last_error = f"the batch failed: {error!r}"
             log.exception("a polled batch of %d records failed before it was applied", len(polled))
-            self._assignment.forget({TopicPartition(*_partition(record)) for record in polled})
+            places = set(map(_PLACE, polled))
+            self._assignment.forget([TopicPartition(self._prefix + topic, number) for topic, number in places])
         finally:
             self._health.batch_ends(applied)
 
-    async def _select(self, polled: Sequence[ConsumerRecord[bytes | None, bytes | None]]) -> Batch:
+    async def _select(self, polled: Sequence[Record]) -> Batch:
         batch = Batch([], [], [], [])
-        for (topic, number), group in groupby(polled, key=_partition):
-            partition, run = TopicPartition(topic, number), list(group)
+        for (topic, number), group in groupby(polled, key=_PLACE):
+            partition, run = TopicPartition(self._prefix + topic, number), list(group)
             self._health.pulse.beat()
             position = await self._admit(partition, run)
             if position is None:
                 continue
-            logical = topic.removeprefix(self._prefix)
-            batch.records.extend(
-                Record(logical, number, each.offset, each.key, each.value, each.headers, each.timestamp) for each in run
-            )
-            batch.spans.append(Span(logical, number, position, run[-1].offset + 1))
+            batch.records.extend(run)
+            batch.spans.append(Span(topic, number, position, run[-1].offset + 1))
             batch.partitions.append(partition)
             batch.until.append(run[-1].timestamp / 1000)
         return batch
 
-    async def _admit(
-        self, partition: TopicPartition, run: Sequence[ConsumerRecord[bytes | None, bytes | None]]
-    ) -> int | None:
+    async def _admit(self, partition: TopicPartition, run: Sequence[Record]) -> int | None:
         try:
             async with asyncio.timeout(_ADMITTING):
                 return await self._assignment.admit(partition, run)
@@ -161,7 +159,3 @@ class BatchHandler:
                 await self._assignment.leaving.wait()
         except TimeoutError:
             pass
-
-
-def _partition(record: ConsumerRecord[bytes | None, bytes | None]) -> tuple[str, int]:
-    return record.topic, record.partition

@@ -4,13 +4,15 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
+
+from service.record import Record
 
 # Together 30 s: our own wait for the running batch, then FastStream's, which cancels what still runs.
 DRAIN_SECONDS = 25.0
@@ -23,7 +25,7 @@ REBALANCE_TIMEOUT_MS = 30_000
 _DAY_MS = 86_400_000
 _SASL = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
 
-Handle = Callable[[Sequence["ConsumerRecord[bytes | None, bytes | None]"]], Awaitable[None]]
+Handle = Callable[[Sequence[Record]], Awaitable[None]]
 
 
 def build_broker(

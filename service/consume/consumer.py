@@ -89,7 +89,7 @@ class Consumer:
             ),
             listener=self._assignment,
         )
-        poll_patiently(self.broker, self.health, max_records)
+        poll_patiently(self.broker, self.health, max_records, prefix)
         self._lookout = Lookout(self._options)
         self.ask_kafka = LagProbe(self.health, self._lookout, meters, TopicPartition(self._topics[0], 0), prefix)
         self._tasks: list[asyncio.Task[None]] = []

@@ -1,7 +1,8 @@
 """Counts records that lie on another partition than their key names."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable
+from itertools import groupby, repeat
+from operator import attrgetter
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer
@@ -13,6 +14,8 @@ from service.telemetry.names import MISPLACED
 
 # Of an id; to hash what a sender wrote in its place could take seconds.
 _LONGEST: Final = 64
+_PLACE: Final = attrgetter("topic", "partition")
+_KEY: Final = attrgetter("key")
 
 
 class Misplaced:
@@ -28,16 +31,12 @@ class Misplaced:
 
     def count(self, records: Iterable[Record]) -> None:
         """Counts those of a batch; records without a key, or with one that is no id, may lie anywhere."""
-        partitions: dict[str, int] = {}
-        elsewhere: Counter[str] = Counter()
-        for topic, number, _, key, *_ in records:
-            known = partitions.get(topic)
-            if known is None:
-                known = partitions[topic] = self._partitions(topic)
-            if known and key is not None and len(key) <= _LONGEST and partition_of(key, known) != number:
-                elsewhere[topic] += 1
-        for topic, count in elsewhere.items():
-            self._meters.add(MISPLACED, count, topic)
+        for (topic, number), run in groupby(records, key=_PLACE):
+            known = self._partitions(topic)
+            keys = [key for key in map(_KEY, run) if key is not None and len(key) <= _LONGEST] if known else []
+            elsewhere = len(keys) - list(map(partition_of, keys, repeat(known))).count(number)
+            if elsewhere:
+                self._meters.add(MISPLACED, elsewhere, topic)
 
     def _partitions(self, topic: str) -> int:
         consumer = self._consumer()

@@ -10,12 +10,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from itertools import chain
 from typing import Any, TypeAlias
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import ConsumerStoppedError, KafkaError
 from faststream.kafka import KafkaBroker
 
 from service.backoff import Backoff
 from service.consume.health import ConsumerHealth
+from service.consume.polled import PREFIX
+from service.record import Record
 from service.telemetry.told import told
 
 log = logging.getLogger(__name__)
@@ -23,7 +25,7 @@ log = logging.getLogger(__name__)
 # A poll returns as soon as there are records; this is how long it waits for them.
 POLL_MS = 1_000
 
-Polled: TypeAlias = "Sequence[ConsumerRecord[bytes | None, bytes | None]]"
+Polled: TypeAlias = Sequence[Record]
 Poll = Callable[[AIOKafkaConsumer], Awaitable[Polled]]
 
 
@@ -58,10 +60,11 @@ class PatientPoll:
         return records
 
 
-def poll_patiently(broker: KafkaBroker, health: ConsumerHealth, max_records: int) -> None:
-    """Make the subscribers of a broker that has not started yet poll so."""
+def poll_patiently(broker: KafkaBroker, health: ConsumerHealth, max_records: int, prefix: str) -> None:
+    """Make the subscribers of a broker that has not started yet poll so, and name topics without the prefix."""
 
     async def poll(consumer: AIOKafkaConsumer) -> Polled:
+        PREFIX.set(prefix)
         found = await consumer.getmany(timeout_ms=POLL_MS, max_records=max_records)
         return tuple(chain(*found.values()))
 

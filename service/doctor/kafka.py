@@ -14,6 +14,7 @@ from service.doctor.postgres import skew_finding
 from service.doctor.transport import kafka_transport
 from service.errors import SettingsError
 from service.kafka_security import complaints
+from service.record import LOG_APPEND_TIME
 from service.retention import kept_for_longer, tell
 from service.settings import Settings
 from service.topics import COMMAND_TOPICS, CONSUMED_TOPICS, Difference, Topics, untold, wanted
@@ -22,7 +23,6 @@ TIMEOUT_MS: Final = 5_000
 READ_MS: Final = 1_500
 _FETCH, _INIT_PRODUCER_ID = 1, 22
 _HEADERS_SINCE, _FOUR_DROPPED = 4, 4  # versions of Fetch: the first with headers, the first that Kafka 4 still has
-_LOG_APPEND_TIME = 1
 ABSENT: Final = (KafkaError, OSError, TimeoutError, AssertionError, ValueError)
 
 
@@ -181,7 +181,7 @@ async def _newest_append(settings: Settings, options: Mapping[str, Any]) -> date
                 break
             waiting -= batches.keys()
             times += [
-                one.timestamp for many in batches.values() for one in many if one.timestamp_type == _LOG_APPEND_TIME
+                one.timestamp for many in batches.values() for one in many if one.timestamp_type == LOG_APPEND_TIME
             ]
     return datetime.fromtimestamp(max(times) / 1000, UTC) if times else None
 

@@ -11,7 +11,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.protocol.produce import ProduceRequest
 
 from service.backoff import Backoff
-from service.relay.headers import RawNameBatch
+from service.relay.batch import RawNameBatch, RowBatch
 from service.store.lease import Lease, LeaseEnded
 
 log = logging.getLogger(__name__)
@@ -119,9 +119,9 @@ class Producer:
         self._unknown.discard(topic)
         return count
 
-    def new_batch(self, *, raw_names: bool = False) -> BatchBuilder:
+    def new_batch(self, *, raw_names: bool = False) -> RowBatch:
         """An empty batch. Its first record is taken whatever its size, so that a large one travels alone."""
-        return RawNameBatch(MAX_BATCH_BYTES) if raw_names else self._current.create_batch()
+        return (RawNameBatch if raw_names else RowBatch)(MAX_BATCH_BYTES)
 
     async def send(self, batch: BatchBuilder, topic: str, partition: int) -> None:
         """Send and wait for the acknowledgement, without a limit of time; `KafkaError` is a final failure."""

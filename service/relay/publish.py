@@ -2,14 +2,15 @@
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
-from aiokafka.producer.message_accumulator import BatchBuilder
 
 from service.partitioner import partition
-from service.relay.headers import parse_headers
+from service.relay.batch import RowBatch
+from service.relay.headers import RawHeaders, parse_headers
 from service.relay.holds import WHOLE_TOPIC, Holds, Lane
 from service.relay.producer import Producer, TopicUnknownError
 from service.relay.window import Page, Row
@@ -28,12 +29,6 @@ class Outcome:
     confirmed: list[int] = field(default_factory=list)
     problems: Mapping[Lane, str] = field(default_factory=dict)
     freed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Packed:
-    builder: BatchBuilder
-    seqs: list[int]
 
 
 class Publisher:
@@ -87,18 +82,16 @@ class Publisher:
     async def _lanes(self, rows: Sequence[Row]) -> dict[Lane, list[Row]]:
         """The rows of lanes that are not held."""
         counts: dict[str, int] = {}
-        lanes: dict[Lane, list[Row]] = {}
+        lanes: defaultdict[Lane, list[Row]] = defaultdict(list)
         for row in rows:
-            topic = self._prefix + row.topic
+            seq, topic, key, _, _ = row
             count = counts.get(topic)
             if count is None:
-                count = counts[topic] = await self._partitions(topic, row.seq)
-            if not count:
-                continue
-            lane = (topic, row.seq % count if row.key is None else partition(row.key, count))
-            if lane not in self.holds:
-                lanes.setdefault(lane, []).append(row)
-        return lanes
+                count = counts[topic] = await self._partitions(self._prefix + topic, seq)
+            if count:
+                lanes[topic, seq % count if key is None else partition(key, count)].append(row)
+        whole = {(self._prefix + topic, number): rows for (topic, number), rows in lanes.items()}
+        return {lane: rows for lane, rows in whole.items() if lane not in self.holds}
 
     async def _partitions(self, topic: str, seq: int) -> int:
         """How many partitions a topic has; none while that is not known, which holds it from this row on."""
@@ -114,42 +107,36 @@ class Publisher:
     async def _send(self, lane: Lane, rows: Sequence[Row], outcome: Outcome) -> None:
         """Send one lane's rows batch after batch: the next only when the one before is acknowledged."""
         try:
-            for packed in self._pack(rows):
+            for batch in self._pack(rows):
                 if self._halted:
                     return
                 try:
-                    await self._producer.send(packed.builder, *lane)
+                    await self._producer.send(batch, *lane)
                 except KafkaError as error:
-                    self.holds.add(lane, packed.seqs[0], _explain(lane, packed, error))
+                    self.holds.add(lane, batch.seqs[0], _explain(lane, batch, error))
                     return
-                outcome.confirmed.extend(packed.seqs)
+                outcome.confirmed.extend(batch.seqs)
         except Exception as error:
             log.exception("sending to %s/%d failed", *lane)
             first = rows[0].seq
             self.holds.add(lane, first, f"sending to {lane[0]}/{lane[1]} failed from seq {first} on: {error!r}")
 
-    def _pack(self, rows: Sequence[Row]) -> Iterator[_Packed]:
+    def _pack(self, rows: Sequence[Row]) -> Iterator[RowBatch]:
         """Batches of rows in order; one with a header name that is not UTF-8 travels alone."""
-        packed = _Packed(self._producer.new_batch(), [])
+        batch = self._producer.new_batch()
         for row in rows:
-            parsed = parse_headers(row.headers)
-            if parsed.raw:
-                yield from _filled(packed)
-                packed = _Packed(self._producer.new_batch(raw_names=True), [])
-            if packed.builder.append(timestamp=None, key=row.key, value=row.value, headers=parsed.headers) is None:
-                yield packed
-                packed = _Packed(self._producer.new_batch(), [])
-                packed.builder.append(timestamp=None, key=row.key, value=row.value, headers=parsed.headers)
-            packed.seqs.append(row.seq)
-            if parsed.raw:
-                yield packed
-                packed = _Packed(self._producer.new_batch(), [])
-        yield from _filled(packed)
-
-
-def _filled(packed: _Packed) -> Iterator[_Packed]:
-    if packed.seqs:
-        yield packed
+            headers = parse_headers(row.headers)
+            raw = type(headers) is RawHeaders
+            if raw or not batch.add(row, headers):
+                if batch.seqs:
+                    yield batch
+                batch = self._producer.new_batch(raw_names=raw)
+                batch.add(row, headers)
+            if raw:
+                yield batch
+                batch = self._producer.new_batch()
+        if batch.seqs:
+            yield batch
 
 
 async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
@@ -158,8 +145,8 @@ async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _explain(lane: Lane, packed: _Packed, error: KafkaError) -> str:
-    rows = f"{len(packed.seqs)} rows of the outbox from seq {packed.seqs[0]} for {lane[0]}/{lane[1]}"
+def _explain(lane: Lane, batch: RowBatch, error: KafkaError) -> str:
+    rows = f"{len(batch.seqs)} rows of the outbox from seq {batch.seqs[0]} for {lane[0]}/{lane[1]}"
     if isinstance(error, MessageSizeTooLargeError):
-        return f"Kafka refuses {rows}: {packed.builder.size()} bytes are too many; raise the topic's max.message.bytes"
+        return f"Kafka refuses {rows}: {batch.size()} bytes are too many; raise the topic's max.message.bytes"
     return f"Kafka did not take {rows}: {error!r}"

@@ -7,7 +7,8 @@ import time
 from collections import Counter
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from operator import attrgetter
+from typing import Any, Final
 
 from aiokafka import TopicPartition
 
@@ -33,6 +34,7 @@ _IDLE_SECONDS = 0.25
 _STOP_SECONDS = 10.0
 # While others go on writing: the next owner publishes what they write.
 _LAST_SECONDS = 3.0
+_TOPIC: Final = attrgetter("topic")
 
 
 @dataclass(slots=True)
@@ -173,13 +175,16 @@ class Relay:
 
     def _count(self, rows: Sequence[Row], confirmed: Sequence[int], began: float) -> None:
         self.health.published += len(confirmed)
-        done = frozenset(confirmed)
-        published = rows if len(done) == len(rows) else [row for row in rows if row.seq in done]
-        topics = Counter([row.topic for row in published])
+        published = rows
+        if len(confirmed) < len(rows):
+            done = frozenset(confirmed)
+            published = [row for row in rows if row.seq in done]
+        topics = Counter(map(_TOPIC, published))
         for topic, count in topics.items():
             self._meters.add(RELAY_PUBLISHED, count, topic)
         now = time.time()
-        self._meters.observe(EVENT_LATENCY, [max(0.0, now - appended) for appended in append_times(published)])
+        ages = [(max(0.0, now - appended), count) for appended, count in append_times(published)]
+        self._meters.observe_counted(EVENT_LATENCY, ages)
         if self._traces is not None:
             self._traces.sent(began, topics, sampled_traceparents(published))
 

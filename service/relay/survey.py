@@ -1,6 +1,7 @@
 """What operators want to know of the outbox: how much waits, for how long, and how old published events are."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -41,17 +42,22 @@ async def survey_outbox(pool: "asyncpg.Pool[Any]", meters: Meters, low: int, *, 
     meters.replace(OUTBOX_ROWS, {} if rows is None else {(): rows})
 
 
-def append_times(rows: Sequence[Row]) -> Iterable[float]:
-    """When the commands of events were appended, in seconds since 1970: the events' `ce_time`, read from the bytes.
+def append_times(rows: Sequence[Row]) -> Iterable[tuple[float, int]]:
+    """When the commands of events were appended, in seconds since 1970, and of how many events each time is.
 
-    It stands before any header that a sender can choose.
+    It is the events' `ce_time`, read from the bytes, where it stands before any header that a sender can choose.
     """
-    for row in rows:
-        if row.topic in EVENT_TOPICS:
-            _, _, rest = row.headers.partition(_TIME)
-            appended = _seconds(rest[: rest.find(b'"')])
-            if appended is not None:
-                yield appended
+    # The broker gives one time to all that it was sent at once.
+    times = Counter(
+        [
+            headers[at + len(_TIME) : headers.find(b'"', at + len(_TIME))]
+            for _, topic, _, headers, _ in rows
+            if topic in EVENT_TOPICS and (at := headers.find(_TIME)) >= 0
+        ]
+    )
+    for text, count in times.items():
+        if (seconds := _seconds(text)) is not None:
+            yield seconds, count
 
 
 def sampled_traceparents(rows: Sequence[Row]) -> Iterable[str]:

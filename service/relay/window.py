@@ -4,6 +4,8 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import Final, NamedTuple
 
 import asyncpg
 
@@ -31,8 +33,7 @@ _LOOK_EVERY_IN_A_HURRY = 0.02
 _FIRST_READ_SECONDS = 120.0
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A row of the outbox: `headers` as stored."""
 
     seq: int
@@ -40,6 +41,9 @@ class Row:
     key: bytes | None
     headers: bytes
     value: bytes | None
+
+
+_VALUE: Final = attrgetter("value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +103,9 @@ class Window:
         most_bytes = self._limit * _BYTES_PER_ROW
         found = await self._connection.fetch(_READ, begin, self._limit, most_bytes, timeout=seconds)
         self._first = False
-        rows = [Row(*each) for each in found]
+        rows = list(map(Row._make, found))
         self._highest = max(self._highest, rows[-1].seq if rows else 0)
-        full = len(rows) == self._limit or sum(len(row.value or b"") for row in rows) >= most_bytes
+        full = len(rows) == self._limit or sum(map(len, filter(None, map(_VALUE, rows)))) >= most_bytes
         return Page(begin, rows, rows[-1].seq + 1 if full else math.inf, self._settled)
 
     async def delete(self, confirmed: Sequence[int]) -> None:

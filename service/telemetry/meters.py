@@ -58,7 +58,7 @@ class Meters(Collector):
             if metric.kind == "counter":
                 self.add(metric, 0, *each)
             else:
-                self.observe(metric, (), *each)
+                self._buckets(metric, each)
 
     def add(self, metric: Metric, amount: float, *labels: str) -> None:
         """Adds to a counter."""
@@ -70,15 +70,17 @@ class Meters(Collector):
 
     def observe(self, metric: Metric, values: Iterable[float], *labels: str) -> None:
         """Adds observations to a histogram."""
-        series = self._histograms[metric.name]
-        buckets = series.get(labels)
-        if buckets is None:
-            _check(metric, labels)
-            buckets = series[labels] = Buckets([0] * (len(metric.bounds) + 1))
-        bounds, counts = metric.bounds, buckets.counts
+        bounds, buckets = metric.bounds, self._buckets(metric, labels)
         for value in values:
-            counts[bisect_left(bounds, value)] += 1
+            buckets.counts[bisect_left(bounds, value)] += 1
             buckets.sum += value
+
+    def observe_counted(self, metric: Metric, values: Iterable[tuple[float, int]], *labels: str) -> None:
+        """Adds observations of which many are alike: a value, and how often it was observed."""
+        bounds, buckets = metric.bounds, self._buckets(metric, labels)
+        for value, count in values:
+            buckets.counts[bisect_left(bounds, value)] += count
+            buckets.sum += value * count
 
     def replace(self, metric: Metric, reading: Reading) -> None:
         """Sets a gauge: these series and no others."""
@@ -139,9 +141,15 @@ class Meters(Collector):
                     gauge = self._gauges[metric.name]
                     gauge[labels] = _TOGETHER[metric.together](gauge[labels], value) if labels in gauge else value
 
+    def _buckets(self, metric: Metric, labels: Labels) -> Buckets:
+        series = self._histograms[metric.name]
+        if labels not in series:
+            _check(metric, labels)
+            series[labels] = Buckets([0] * (len(metric.bounds) + 1))
+        return series[labels]
+
     def _add_buckets(self, metric: Metric, labels: Labels, counts: Sequence[int], total: float) -> None:
-        self.observe(metric, (), *labels)
-        buckets = self._histograms[metric.name][labels]
+        buckets = self._buckets(metric, labels)
         buckets.counts = [old + new for old, new in zip(buckets.counts, counts, strict=True)]
         buckets.sum += total
 

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from service.consume import fetched
 from service.partitioner import partition
-from service.relay.headers import RawNameBatch
+from service.relay.batch import RawNameBatch
 from service.topics import Topics, wanted
 from tests.e2e.checker import DEAD_LETTERS, EVENTS, RESULTS, Seen
 from tests.e2e.model import Command

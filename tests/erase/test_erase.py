@@ -51,7 +51,7 @@ async def served(bench: Bench) -> AsyncIterator[None]:
 
 
 def _record(key: bytes, headers: bytes, value: bytes) -> Record:
-    return Record("internal-commands", 0, 0, key, value, tuple(parse_headers(headers).headers), APPENDED_MS)
+    return Record("internal-commands", 0, 0, key, value, tuple(parse_headers(headers)), APPENDED_MS)
 
 
 async def erase(bench: Bench, **who: Any) -> Report:

@@ -15,7 +15,7 @@ from service.consume import fetched
 from service.consume.consumer import Consumer
 from service.errors import PartitionLost, StoreUnavailable
 from service.record import Record, Span
-from service.relay.headers import RawNameBatch
+from service.relay.batch import RawNameBatch
 from service.topics import COMMAND_TOPICS, Topic, Topics
 from tests.support.wait import until
 

@@ -201,7 +201,8 @@ async def test_polls_that_fail_are_few() -> None:
         pauses.append(seconds)
 
     patient = PatientPoll(poll, health, pause)
-    assert [await patient(None) for _ in range(11)] == [(), ("b",), *[()] * 8, ("a",)]
+    found: list[Any] = [await patient(None) for _ in range(11)]
+    assert found == [(), ("b",), *[()] * 8, ("a",)]
     assert health.last_error is None
     bounds = [0.5, 0.5, 1, 2, 4, 8, 10, 10, 10]
     assert all(bound / 2 <= seconds <= bound for seconds, bound in zip(pauses, bounds, strict=True)), pauses

@@ -47,7 +47,7 @@ def _validator(name: str) -> Draft202012Validator:
 
 def sent(row: Row) -> Sent:
     """Reads a row; a message of ours must fit its schema."""
-    found = Sent(row.topic, row.key, tuple(parse_headers(row.headers).headers), row.value)
+    found = Sent(row.topic, row.key, tuple(parse_headers(row.headers)), row.value)
     if found.topic not in {DLQ, "internal-commands"}:
         _validator(found.type).validate(found.value)
     return found

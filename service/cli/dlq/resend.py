@@ -13,7 +13,8 @@ from service.cli.connect import Target
 from service.cli.dlq.letter import Letter
 from service.decode.replay import Header
 from service.partitioner import partition
-from service.relay.headers import RawName, RawNameBatch
+from service.relay.batch import RawNameBatch
+from service.relay.headers import RawName
 
 CLIENT_ID: Final = "bookstream-dlq-replay"
 # The first record of a batch is taken whatever its size, so that a large one travels alone.
