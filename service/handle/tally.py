@@ -77,13 +77,15 @@ def _tell_commands(meters: Meters, decided: Sequence[Decided], committed_at: flo
     outcomes: dict[tuple[str, str], int] = {}
     events = {"booking": 0, "visit": 0, "location": 0}
     refused: Counter[Reason] = Counter()
-    latencies = []
+    # Those of a batch as Kafka has it share one append time.
+    appended: dict[int, int] = {}
     for one in decided:
         received = one.received
         key = (received.envelope.type, one.outcome)
         outcomes[key] = outcomes.get(key, 0) + 1
         if received.record.replay is None:
-            latencies.append(max(0.0, committed_at - received.record.timestamp / 1000))
+            timestamp = received.record.timestamp
+            appended[timestamp] = appended.get(timestamp, 0) + 1
         for change in one.changes:
             events[change.after.kind] += 1
         if one.refusal is not None:
@@ -98,4 +100,5 @@ def _tell_commands(meters: Meters, decided: Sequence[Decided], committed_at: flo
     meters.add(names.DEAD_LETTERS, refused[Reason.INTERNAL_ERROR], BROKEN)
     repeated = sum(count for (_, outcome), count in outcomes.items() if outcome == names.REPEATED)
     meters.add(names.INBOX_DUPLICATES, repeated + refused[Reason.COMMAND_ID_REUSE])
-    meters.observe(names.COMMAND_LATENCY, latencies)
+    latencies = [(max(0.0, committed_at - timestamp / 1000), count) for timestamp, count in appended.items()]
+    meters.observe_counted(names.COMMAND_LATENCY, latencies)

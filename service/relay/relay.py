@@ -167,8 +167,10 @@ class Relay:
             moved = window.pass_by(page, waiting=bool(outcome.problems))
             if (outcome.confirmed or (moved and page.end < math.inf)) and self._since_stop() < _LAST_SECONDS:
                 idle = _BUSY_SECONDS
-                continue
-            if stopping:
+                # Behind the end of the outbox there may be nothing yet: who writes here wakes, others are looked for.
+                if page.end < math.inf or stopping:
+                    continue
+            elif stopping:
                 return
             await wait_for_event(self._wake, idle)
             idle = min(idle * 2, _IDLE_SECONDS)
