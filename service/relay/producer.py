@@ -11,6 +11,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.protocol.produce import ProduceRequest
 
 from service.backoff import Backoff
+from service.relay import produce_message
 from service.relay.batch import RawNameBatch, RowBatch
 from service.store.lease import Lease, LeaseEnded
 
@@ -146,6 +147,7 @@ class Producer:
         return self._producer
 
     def _make(self) -> AIOKafkaProducer:
+        produce_message.install()
         producer = AIOKafkaProducer(
             client_id="bookstream-relay",
             acks="all",
