@@ -59,10 +59,10 @@ def _as_verified(client_id: str, clients: Directory) -> Client | Refused:
     return client if client.active else Refused(Reason.API_CONFIG_INACTIVE)
 
 
-def lacks_scope(sender: Sender, kind: Kind) -> bool:
+def lacks_scope(client: Client, kind: Kind) -> bool:
     """Whether a client may not write aggregates of this kind; of locations none may, and is told so elsewhere."""
     scope = SCOPES.get(kind)
-    return sender.client is not None and scope is not None and scope not in sender.client.scopes
+    return scope is not None and scope not in client.scopes
 
 
 def account_of(sender: Sender, data: Mapping[str, Any]) -> str:

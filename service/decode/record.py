@@ -99,7 +99,7 @@ def _question(
     record: Record, envelope: Envelope, data: dict[str, Any], key: tuple[str, Kind, str], sender: Sender
 ) -> Question | Refused:
     account_id, kind, aggregate_id = key
-    if lacks_scope(sender, kind):
+    if sender.client is not None and lacks_scope(sender.client, kind):
         return Refused(Reason.SCOPE_DENIED)
     internal = is_internal(record)
     channel = None if internal else _wrong_channel(record, envelope, kind)

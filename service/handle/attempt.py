@@ -155,7 +155,7 @@ class Attempt:
         if lost:
             return lost
         memories = [(d.received.memory_key, d.memory) for d in decisions if d.memory is not None]
-        fresh = await remember(self._connection, memories)
+        fresh = await remember(self._connection, memories, recalled=self._recalls)
         self._tally.lap("remember")
         if not fresh and not self._recalls:
             raise RepeatsMetError("the inbox knows some of these commands")

@@ -29,7 +29,7 @@ def no_inbox() -> None:
     async def recall(connection: object, commands: object) -> Mapping[Any, Any]:
         return {}
 
-    async def remember(connection: object, memories: object) -> bool:
+    async def remember(connection: object, memories: object, *, recalled: bool) -> bool:
         return True
 
     _replace(attempt, "recall", recall)
