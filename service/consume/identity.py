@@ -7,7 +7,7 @@ request, which aiokafka does not have; here is as much of it as is needed.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 from uuid import UUID
 
 from aiokafka.client import AIOKafkaClient
@@ -98,16 +98,16 @@ class _Ask10(RequestStruct):  # type: ignore[misc]
     )
 
 
-class _Ask(Request[_Ask10]):  # type: ignore[misc]
+class Ask(Request[MetadataRequest_v5 | _Ask10]):  # type: ignore[misc]
     """The newest that the broker knows of the two: without topic ids, or with them."""
 
     API_KEY = METADATA
-    _CLASSES: ClassVar[Any] = (MetadataRequest_v5, _Ask10)
 
     def __init__(self, topics: Collection[str]) -> None:
         self._topics = topics
 
     def build(self, request_struct_class: type[Any]) -> Any:
+        """Makes the request in the version that the broker knows."""
         if request_struct_class is _Ask10:
             return _Ask10([(NONE, topic, {}) for topic in self._topics], False, False, False, {})  # noqa: FBT003
         return request_struct_class(list(self._topics), False)  # noqa: FBT003
@@ -115,7 +115,7 @@ class _Ask(Request[_Ask10]):  # type: ignore[misc]
 
 async def identify(client: AIOKafkaClient, topics: Collection[str]) -> Identity:
     """Asks any broker; raises what aiokafka raises."""
-    response = await client.send(client.get_random_node(), _Ask(topics))
+    response = await client.send(client.get_random_node(), Ask(topics))
     if response.API_VERSION < _Ask10.API_VERSION:
         return Identity(response.cluster_id)
     ids = {topic: topic_id for _, topic, topic_id, *_ in response.topics if topic_id != NONE}
