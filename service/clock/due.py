@@ -6,9 +6,9 @@ A timer's row lives until its command is decided, so one without an answer is se
 from typing import Any, Final
 
 import asyncpg
-import orjson
 
 from schemas import headers as names
+from service.compact_json import compact_json
 from service.outbox.append import append
 from service.outbox.row import Row, constant_headers, encode_headers
 from service.received import OWN_SOURCE
@@ -70,4 +70,4 @@ def _command(account_id: str, kind: str, aggregate_id: str, action: str, timer_i
         data["apply_to_bulked_bookings"] = False
     pairs = [(names.CE_ID, timer_id), (names.CE_CORRELATIONID, correlation_id)]
     headers = encode_headers(CONSTANT, pairs)
-    return Row(names.INTERNAL_COMMANDS, aggregate_id.encode(), headers, orjson.dumps(data))
+    return Row(names.INTERNAL_COMMANDS, aggregate_id.encode(), headers, compact_json(data))

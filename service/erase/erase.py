@@ -11,9 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import orjson
-
 from schemas import headers as names
+from service.compact_json import compact_json
 from service.erase.person import Found, Person, forget_dry_runs, next_page
 from service.errors import ServiceError
 from service.outbox.append import append
@@ -129,5 +128,5 @@ class Erasure:
             names.INTERNAL_COMMANDS,
             found.id.encode(),
             encode_headers(CONSTANT, [(names.CE_ID, uuid5(name.encode()))]),
-            orjson.dumps(data),
+            compact_json(data),
         )

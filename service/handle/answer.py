@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from schemas.headers import COMMAND_RESULTS
+from service.compact_json import compact_json
 from service.domain.actor import Actor
 from service.domain.graph import Graph
 from service.domain.model import Accepted, Aggregate, Changed, Fault, Members, Reason, Refused
@@ -43,7 +44,7 @@ class Answers:
 
     def encode_states(self, received: Received, changes: tuple[Changed, ...]) -> tuple[bytes, ...] | Refused:
         """Encodes the snapshots, none of which may be too large."""
-        states = tuple([orjson.dumps(changed.after.snapshot) for changed in changes])
+        states = tuple([compact_json(changed.after.snapshot) for changed in changes])
         if states and max(map(len, states)) > MAX_STATE_BYTES:
             root = ROOTS.get(received.envelope.type, "/patch")
             return Refused(Reason.INVALID_FIELD, (Fault(root, "the whole state would be larger than 128 KiB"),))

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from schemas.headers import COMMAND_RESULTS
+from service.compact_json import compact_json
 from service.outbox.result import Outcome, acceptance_body, result_row
 from service.outbox.row import Row
 from service.received import Received
@@ -21,7 +22,7 @@ class Memory(NamedTuple):
 def remember_refusal(received: Received, body: bytes) -> Memory:
     """Keeps a refusal as it was published."""
     kept = {"refused": body.decode(), "correlation": received.envelope.correlation_id}
-    return Memory(received.content_hash, orjson.dumps(kept))
+    return Memory(received.content_hash, compact_json(kept))
 
 
 def remember_acceptance(received: Received, outcome: Outcome) -> Memory:
@@ -31,7 +32,7 @@ def remember_acceptance(received: Received, outcome: Outcome) -> Memory:
         kept["topic"] = received.envelope.reply_to
     if received.envelope.correlation_id is not None:
         kept["correlation"] = received.envelope.correlation_id
-    return Memory(received.content_hash, orjson.dumps(kept))
+    return Memory(received.content_hash, compact_json(kept))
 
 
 def answer_again(received: Received, memory: Memory) -> Row | None:

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-import orjson
-
+from service.compact_json import compact_json
 from service.domain.graph import Graph
 from service.domain.model import Kind
 from service.handle.decided import Decided
@@ -74,7 +73,7 @@ def final_states(decisions: Sequence[Decided]) -> dict[Key, Written]:
             key: Key = (account_id, kind, aggregate_id)
             earlier = written.get(key)
             expected = version - 1 if earlier is None else earlier.expected
-            written[key] = Written(*key, version, state, None if memo is None else orjson.dumps(memo), expected)
+            written[key] = Written(*key, version, state, None if memo is None else compact_json(memo), expected)
     return written
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import orjson
 
 from schemas import headers as names
+from service.compact_json import compact_json
 from service.domain.actor import Actor
 from service.domain.graph import Graph
 from service.domain.model import Changed
@@ -54,7 +55,7 @@ def event_row(changed: Changed, state: bytes, cause: Cause, graph: Graph, links:
     after, envelope, question = changed.after, cause.received.envelope, cause.question
     snapshot, kind = after.snapshot, after.kind
     to_state, options = snapshot["state"], changed.options or {}
-    value = orjson.dumps(
+    value = compact_json(
         {
             "account_id": after.account_id,
             f"{kind}_id": after.id,

@@ -6,9 +6,8 @@ without storing them twice; a refusal is rare, and stored as it was published.
 
 from typing import Any
 
-import orjson
-
 from schemas import headers as names
+from service.compact_json import compact_json
 from service.domain.actor import Actor
 from service.domain.graph import Graph
 from service.domain.model import Aggregate, Refused, SiblingOutcome
@@ -38,7 +37,7 @@ def refusal_body(received: Received, refused: Refused, found: Aggregate | None, 
     actions = (
         None if found is None else [] if graph is None else graph.available(found.snapshot["state"], Actor.EXTERNAL)
     )
-    return orjson.dumps(
+    return compact_json(
         {
             "type": f"urn:bookstream:{problem.error}:{refused.reason}",
             "title": TITLES[problem.error],
@@ -62,7 +61,7 @@ def refusal_body(received: Received, refused: Refused, found: Aggregate | None, 
 
 def acceptance_body(received: Received, outcome: Outcome) -> bytes:
     """Encodes an acceptance from the outcome as it is stored."""
-    return orjson.dumps(
+    return compact_json(
         {
             "status": 200,
             "outcome": outcome["outcome"],

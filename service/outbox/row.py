@@ -8,6 +8,8 @@ from typing import Final, NamedTuple
 
 import orjson
 
+from service.compact_json import compact_json
+
 # Names of this service's derived ids (UUIDv5): the namespace is itself derived, so that it can be recomputed.
 NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "urn:bookstream").bytes
 
@@ -51,6 +53,6 @@ def encode_raw_headers(pairs: Iterable[tuple[str, bytes | None]]) -> bytes:
     """Writes headers of any bytes, null values included; names may carry bytes as surrogate escapes."""
     written = [(name, None if value is None else value.decode("latin-1")) for name, value in pairs]
     try:
-        return orjson.dumps(written)
+        return compact_json(written)
     except orjson.JSONEncodeError:
         return json.dumps(written).encode()

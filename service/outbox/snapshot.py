@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from schemas import headers as names
+from service.compact_json import compact_json
 from service.domain.actor import Actor
 from service.domain.graph import Graph
 from service.outbox.event import TOPICS, sequence
@@ -45,7 +46,7 @@ def snapshot_row(standing: Standing, graphs: Mapping[str, Graph], epoch: int, re
     account_id, kind, aggregate_id, version, state = standing
     members = orjson.loads(state)
     graph = graphs[members["graph"]]
-    value = orjson.dumps(
+    value = compact_json(
         {
             "account_id": account_id,
             f"{kind}_id": aggregate_id,
