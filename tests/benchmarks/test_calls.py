@@ -1,7 +1,8 @@
-"""A guard that no noise of a machine disturbs: how many functions a command calls, and how many objects it leaves."""
+"""A guard that no noise of a machine disturbs: how many functions a command calls, and how much memory it takes."""
 
 import gc
 import sys
+import tracemalloc
 from types import FrameType
 
 from tests.benchmarks.test_statements import bookings
@@ -11,6 +12,9 @@ COMMANDS = 500
 # what a command is worth waiting for.
 MOST_CALLS = 300
 FEWEST_CALLS = 150
+# While its batch is under way, in bytes.
+MOST_MEMORY = 16_000
+LEAST_MEMORY = 6_000
 
 
 async def test_calls_per_command(database_url: str) -> None:
@@ -33,3 +37,17 @@ async def test_calls_per_command(database_url: str) -> None:
         gc.collect()
         assert FEWEST_CALLS < calls / COMMANDS < MOST_CALLS
         assert len(gc.get_objects()) - before < COMMANDS, "the batch is over, and its objects are still there"
+
+
+async def test_memory_per_command(database_url: str) -> None:
+    """A batch keeps no more for each command than it did: many batches fit where memory is short."""
+    async with bookings(database_url, 500) as (batches, workload):
+        commands = list(workload.updates(COMMANDS))
+        gc.collect()
+        tracemalloc.start(1)
+        try:
+            await batches.apply("booking-commands", commands)
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert LEAST_MEMORY < most / COMMANDS < MOST_MEMORY
