@@ -107,7 +107,7 @@ def text(max_length: int, min_length: int = 0) -> Rule:
     def check(value: Any) -> str:
         if type(value) is not str:
             raise _wrong("text_type", "must be a text")
-        cleaned = value if value.isascii() and value.isprintable() else clean_text(value)
+        cleaned = clean_text(value)
         if not min_length <= len(cleaned) <= max_length:
             raise _wrong("text_length", "must have {min} to {max} characters", {"min": min_length, "max": max_length})
         return cleaned

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import NamedTuple, Self
+from operator import attrgetter
+from typing import Final, NamedTuple, Self
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST_MS = 253_402_300_799_999
@@ -60,6 +61,10 @@ class Record(NamedTuple):
     timestamp: int
     replay: Replay | None = None
     timestamp_type: int = LOG_APPEND_TIME
+
+
+# Topic and partition of a record.
+PLACE: Final = attrgetter("topic", "partition")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from operator import attrgetter
-from typing import Final, Protocol
+from typing import Protocol
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
@@ -16,13 +15,12 @@ from service.consume.assignment import Assignment
 from service.consume.health import ConsumerHealth
 from service.consume.misplaced import Misplaced
 from service.errors import PartitionLost, Paused, StoreUnavailable
-from service.record import Record, Span
+from service.record import PLACE, Record, Span
 from service.telemetry.told import told
 
 log = logging.getLogger(__name__)
 
 _ADMITTING = 10.0
-_PLACE: Final = attrgetter("topic", "partition")
 
 
 class Transaction(Protocol):
@@ -89,14 +87,14 @@ class BatchHandler:
             # Raised, it would be swallowed and the batch passed over: its partitions begin anew at their progress.
             self._health.last_error = f"the batch failed: {error!r}"
             log.exception("a polled batch of %d records failed before it was applied", len(polled))
-            places = set(map(_PLACE, polled))
+            places = set(map(PLACE, polled))
             self._assignment.forget([TopicPartition(self._prefix + topic, number) for topic, number in places])
         finally:
             self._health.batch_ends(applied)
 
     async def _select(self, polled: Sequence[Record]) -> Batch:
         batch = Batch([], [], [], [])
-        for (topic, number), group in groupby(polled, key=_PLACE):
+        for (topic, number), group in groupby(polled, key=PLACE):
             partition, run = TopicPartition(self._prefix + topic, number), list(group)
             self._health.pulse.beat()
             position = await self._admit(partition, run)

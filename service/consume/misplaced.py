@@ -8,13 +8,12 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer
 
 from service.partitioner import partition as partition_of
-from service.record import Record
+from service.record import PLACE, Record
 from service.telemetry.meters import Meters
 from service.telemetry.names import MISPLACED
 
 # Of an id; to hash what a sender wrote in its place could take seconds.
 _LONGEST: Final = 64
-_PLACE: Final = attrgetter("topic", "partition")
 _KEY: Final = attrgetter("key")
 
 
@@ -31,7 +30,7 @@ class Misplaced:
 
     def count(self, records: Iterable[Record]) -> None:
         """Counts those of a batch; records without a key, or with one that is no id, may lie anywhere."""
-        for (topic, number), run in groupby(records, key=_PLACE):
+        for (topic, number), run in groupby(records, key=PLACE):
             known = self._partitions(topic)
             keys = [key for key in map(_KEY, run) if key is not None and len(key) <= _LONGEST] if known else []
             elsewhere = len(keys) - list(map(partition_of, keys, repeat(known))).count(number)

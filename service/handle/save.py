@@ -80,20 +80,10 @@ def final_states(decisions: Sequence[Decided]) -> dict[Key, Written]:
 async def _save_aggregates(connection: Connection, written: Iterable[Written]) -> Lost:
     ordered = sorted(written)
     changed = [row for row in ordered if row.expected > 0]
-    lost = await _save_all(connection, UPDATE, changed, tuple(zip(*changed, strict=True)))
-    if len(changed) < len(ordered):
-        created = [row for row in ordered if row.expected == 0]
-        lost |= await _save_all(connection, CREATE, created, tuple(zip(*created, strict=True))[:-1])
+    created = [row[:-1] for row in ordered if row.expected == 0]
+    lost: Lost = set()
+    for statement, rows in ((UPDATE, changed), (CREATE, created)):
+        saved = await connection.fetch(statement, *zip(*rows, strict=True)) if rows else ()
+        if len(saved) < len(rows):
+            lost |= {row[:3] for row in rows}.difference(map(tuple, saved))
     return lost
-
-
-async def _save_all(
-    connection: Connection, statement: str, chosen: Sequence[Written], columns: Iterable[Sequence[object]]
-) -> Lost:
-    if not chosen:
-        return set()
-    rows = await connection.fetch(statement, *columns)
-    if len(rows) == len(chosen):
-        return set()
-    saved = {(account, kind, aggregate_id) for account, kind, aggregate_id in rows}
-    return {row[:3] for row in chosen if row[:3] not in saved}
