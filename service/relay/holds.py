@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.relay.window import Page
 
@@ -35,6 +35,12 @@ class Holds:
     def add(self, lane: Lane, seq: int, problem: str) -> None:
         """Leave a lane alone for a moment."""
         self._holds[lane] = Hold(seq, time.monotonic() + HOLD_SECONDS, problem)
+
+    def found(self, lane: Lane, seq: int) -> None:
+        """Note a row of a held lane: one that was committed late may come before the first that was known."""
+        hold = self._holds[lane]
+        if seq < hold.seq:
+            self._holds[lane] = replace(hold, seq=seq)
 
     def due(self) -> int | None:
         """Where to read for lanes that may be tried again; None when there are none."""

@@ -91,12 +91,15 @@ class Publisher:
             if count:
                 lanes[topic, seq % count if key is None else partition(key, count)].append(row)
         whole = {(self._prefix + topic, number): rows for (topic, number), rows in lanes.items()}
+        for lane in filter(self.holds.__contains__, whole):
+            self.holds.found(lane, whole[lane][0].seq)
         return {lane: rows for lane, rows in whole.items() if lane not in self.holds}
 
     async def _partitions(self, topic: str, seq: int) -> int:
         """How many partitions a topic has; none while that is not known, which holds it from this row on."""
         lane = (topic, WHOLE_TOPIC)
         if lane in self.holds:
+            self.holds.found(lane, seq)
             return 0
         try:
             return await self._producer.partitions(topic)

@@ -72,6 +72,35 @@ async def test_a_late_row_in_front_of_held_ones_goes_before_its_successor(
     assert (await by_key(kafka, topic_prefix + TOPIC, 12))[b"late"] == [1, 2]
 
 
+@pytest.mark.parametrize("held", ["topic", "partition"])
+async def test_a_late_row_of_what_is_held(
+    kafka: str, database_url: str, topic_prefix: str, pool: Pool, monkeypatch: pytest.MonkeyPatch, held: str
+) -> None:
+    """A row that is committed while its partition is held, and comes first there, is not left behind."""
+    monkeypatch.setattr("service.relay.window._LOOK_EVERY", 0.0)
+    monkeypatch.setattr("service.relay.holds.HOLD_SECONDS", 1.0)
+    await make_topics(
+        kafka, topic_prefix, [TOPIC] if held == "topic" else [TOPIC, RESULTS], **{"max.message.bytes": "60000"}
+    )
+    async with pool.acquire() as writer:
+        transaction = writer.transaction()
+        await transaction.start()
+        await writer.execute("INSERT INTO outbox (topic, key, headers, value) VALUES ($1, 'k', '[]', '1')", RESULTS)
+        await fill(pool, [(RESULTS, b"k", [], b"2" + b" " * 100_000)])
+        async with relaying(kafka, database_url, topic_prefix) as running:
+            await until(lambda: running.health.problems)
+            await transaction.commit()
+            for _ in range(5):
+                before = running.health.published
+                await fill(pool, rows(10))
+                await until(lambda: running.health.published == before + 10)  # noqa: B023  it is awaited at once
+            assert running.health.low == 1
+            await make_topics(kafka, topic_prefix, [RESULTS])
+            await set_config(kafka, topic_prefix + RESULTS, {"max.message.bytes": "2000000"})
+            await drained(pool)
+    assert (await by_key(kafka, topic_prefix + RESULTS, 2))[b"k"] == [1, 2]
+
+
 async def test_the_place_moves_behind_held_rows_once_writers_have_ended(pool: Pool) -> None:
     """Page after page is passed by, in a bounded number of statements, up to where a writer may still leave a row."""
     await pool.execute(MANY, RESULTS, 3 * ROWS)
