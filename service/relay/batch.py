@@ -14,7 +14,6 @@ class RowBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka has no types
 
     def __init__(self, batch_size: int) -> None:
         super().__init__(batch_size, 0)
-        self.seqs: list[int] = []
 
     def add(self, row: Row, headers: Headers) -> bool:
         """Append a row with its headers; False when there is no room, which there always is for the first."""
@@ -22,7 +21,6 @@ class RowBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka has no types
             self.close()
             return False
         self._relative_offset += 1
-        self.seqs.append(row.seq)
         return True
 
 

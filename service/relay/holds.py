@@ -1,7 +1,8 @@
 """Lanes that wait: why, until when, and from which row on they are to be read again."""
 
+import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from service.relay.window import Page
@@ -24,7 +25,7 @@ class Hold:
 
 
 class Holds:
-    """Lanes whose send has failed. While a lane is held nothing of it is sent, so nothing overtakes."""
+    """Lanes whose send has failed or does not end. Nothing more of a held lane is sent, so nothing overtakes."""
 
     def __init__(self) -> None:
         self._holds: dict[Lane, Hold] = {}
@@ -32,9 +33,17 @@ class Holds:
     def __contains__(self, lane: Lane) -> bool:
         return lane in self._holds
 
-    def add(self, lane: Lane, seq: int, problem: str) -> None:
-        """Leave a lane alone for a moment."""
-        self._holds[lane] = Hold(seq, time.monotonic() + HOLD_SECONDS, problem)
+    def add(self, lane: Lane, seq: int, problem: str, *, until_it_ends: bool = False) -> None:
+        """Leave a lane alone for a moment, or until `end` is called."""
+        earlier = self._holds.get(lane)
+        first = seq if earlier is None else min(seq, earlier.seq)
+        self._holds[lane] = Hold(first, math.inf if until_it_ends else time.monotonic() + HOLD_SECONDS, problem)
+
+    def end(self, lane: Lane) -> None:
+        """Let a lane be tried again that waits for this; one that is held for a moment goes on to be."""
+        hold = self._holds[lane]
+        if hold.until == math.inf:
+            self._holds[lane] = replace(hold, until=time.monotonic())
 
     def found(self, lane: Lane, seq: int) -> None:
         """Note a row of a held lane: one that was committed late may come before the first that was known."""
@@ -47,10 +56,14 @@ class Holds:
         now = time.monotonic()
         return min((hold.seq for hold in self._holds.values() if hold.until <= now), default=None)
 
-    def release(self, page: Page) -> set[Lane]:
+    def release(self, page: Page, but: Container[Lane]) -> set[Lane]:
         """Let the lanes go that may be tried again with this page, since it has their first rows; gives them."""
         now = time.monotonic()
-        chosen = {lane for lane, hold in self._holds.items() if hold.until <= now and page.begin <= hold.seq < page.end}
+        chosen = {
+            lane
+            for lane, hold in self._holds.items()
+            if hold.until <= now and page.begin <= hold.seq < page.end and lane not in but
+        }
         for lane in chosen:
             del self._holds[lane]
         return chosen
@@ -66,7 +79,3 @@ class Holds:
     def problems(self) -> Mapping[Lane, str]:
         """Why each lane waits."""
         return {lane: hold.problem for lane, hold in self._holds.items()}
-
-    def clear(self) -> None:
-        """Let all go; for an owner that begins anew."""
-        self._holds.clear()

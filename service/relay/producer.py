@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.protocol.produce import ProduceRequest
@@ -14,12 +15,14 @@ from service.backoff import Backoff
 from service.relay import produce_message
 from service.relay.batch import RawNameBatch, RowBatch
 from service.store.lease import Lease, LeaseEnded
+from service.telemetry.lookout import Lookout
 
 log = logging.getLogger(__name__)
 
 # The broker's max.message.bytes (1 MiB) applies to the batch with its header.
 MAX_BATCH_BYTES = 1024 * 1024 - 16 * 1024
 _METADATA_TIMEOUT = 1.0
+_CLOSE_SECONDS = 1.0
 
 
 class TopicUnknownError(Exception):
@@ -49,6 +52,8 @@ class Producer:
         self._idempotent = idempotent
         self._waiting = waiting
         self._producer: AIOKafkaProducer | None = None
+        self._lookout = Lookout(options)
+        self._ending: set[asyncio.Task[None]] = set()
         self._unknown: set[str] = set()
         self._lease: Lease | None = None
         self._broken = False
@@ -85,23 +90,37 @@ class Producer:
     async def stop(self, seconds: float | None = None) -> None:
         """Deliver what is under way, and disconnect.
 
-        With a limit, an outage may leave rows behind that are delivered or not; only for the end of the process.
+        With a limit, an outage may leave rows behind that are delivered or not; only without a lease.
         """
         producer, self._producer = self._producer, None
         self._broken = False
         self._unknown.clear()
+        await self._lookout.close()
         if producer is None:
             return
-        try:
-            async with asyncio.timeout(seconds):
-                await producer.stop()
-        except TimeoutError:
-            log.warning("Kafka is away: the relay stops before everything was acknowledged; it will be sent again")
-            await producer.client.close()
+        stopping = asyncio.create_task(producer.stop(), name="stop of the relay's producer")
+        self._ending.add(stopping)
+        stopping.add_done_callback(self._ending.discard)
+        await asyncio.wait([stopping], timeout=seconds)
+        if stopping.done():
+            stopping.result()
+        else:
+            log.warning("Kafka has not acknowledged everything, and is not waited for; it will be sent again")
+            # It would go on trying; without it the producer stops by itself.
+            producer._sender.sender_task.cancel()  # noqa: SLF001
+            await asyncio.wait([stopping], timeout=_CLOSE_SECONDS)
 
-    async def replace(self) -> None:
-        """Begin anew after a final failure; the old producer has nothing under way once this returns."""
-        await self.stop()
+    def retire(self) -> None:
+        """Go on with another producer, since this one has batches under way that nobody waits for any more."""
+        self._broken = True
+
+    async def replace(self, seconds: float | None = None) -> None:
+        """Begin anew after a final failure.
+
+        The old producer has nothing under way once this returns, unless there is a limit: then the lease was lost, and
+        what is on its way may arrive.
+        """
+        await self.stop(seconds)
         await self.start()
 
     async def partitions(self, topic: str) -> int:
@@ -120,16 +139,26 @@ class Producer:
         self._unknown.discard(topic)
         return count
 
+    async def answers(self) -> bool:
+        """Whether a broker tells of the cluster, asked by a client of its own."""
+        try:
+            async with asyncio.timeout(_METADATA_TIMEOUT):
+                await self._lookout.ask(lambda client: client.topics())
+        except (KafkaError, OSError, TimeoutError):
+            return False
+        return True
+
     def new_batch(self, *, raw_names: bool = False) -> RowBatch:
         """An empty batch. Its first record is taken whatever its size, so that a large one travels alone."""
         return (RawNameBatch if raw_names else RowBatch)(MAX_BATCH_BYTES)
 
     async def send(self, batch: BatchBuilder, topic: str, partition: int) -> None:
         """Send and wait for the acknowledgement, without a limit of time; `KafkaError` is a final failure."""
+        producer = self._current
         try:
             await (await self._take_in(batch, topic, partition))
         except KafkaError:
-            self._broken = True
+            self._broken = self._broken or producer is self._producer
             raise
 
     async def _take_in(self, batch: BatchBuilder, topic: str, partition: int) -> Awaitable[Any]:
@@ -157,12 +186,16 @@ class Producer:
             **self._options,
         )
         # The library has no other place that every attempt passes at the last moment.
-        producer.client.send = self._fenced(producer.client.send)
+        producer.client.send = self._fenced(producer.client)
         return producer
 
-    def _fenced(self, send: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    def _fenced(self, client: AIOKafkaClient) -> Callable[..., Awaitable[Any]]:
+        send = client.send
+
         async def send_as_owner(node_id: int, request: Any, **options: Any) -> Any:
             if isinstance(request, ProduceRequest):
+                # Before the proof, since to make a connection may take long; where there is none, `send` says so.
+                await client.ready(node_id)
                 await self._prove()
             return await send(node_id, request, **options)
 

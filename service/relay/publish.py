@@ -1,32 +1,29 @@
 """Sends rows to Kafka: partitions side by side, each in order, and says which rows it has acknowledged."""
 
 import asyncio
-import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
-
 from service.partitioner import partition
-from service.relay.batch import RowBatch
-from service.relay.headers import RawHeaders, parse_headers
 from service.relay.holds import WHOLE_TOPIC, Holds, Lane
 from service.relay.producer import Producer, TopicUnknownError
+from service.relay.sending import Sending
 from service.relay.window import Page, Row
 from service.store.lease import HEARTBEAT_SECONDS, Lease
 
-log = logging.getLogger(__name__)
+# So long a page waits for a lane that Kafka neither takes nor refuses, while a broker answers.
+PATIENCE_SECONDS = 2.0
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a page: the rows acknowledged, and why others wait.
+    """What became of a page: the rows acknowledged, late ones of earlier pages among them, and why others wait.
 
     `freed`: lanes that were held are not any more, so that rows behind this page may be theirs.
     """
 
-    confirmed: list[int] = field(default_factory=list)
+    confirmed: list[Row] = field(default_factory=list)
     problems: Mapping[Lane, str] = field(default_factory=dict)
     freed: bool = False
 
@@ -34,7 +31,9 @@ class Outcome:
 class Publisher:
     """Publishes pages through a producer, lanes side by side.
 
-    A lane whose send has failed is held for a moment, all of it, so that no row overtakes and the others flow.
+    A lane whose send has failed is held for a moment, all of it, so that no row overtakes and the others flow. One that
+    Kafka neither takes nor refuses (no leader, too few replicas in sync) is set aside: it is held while its batch is
+    under way, which the producer tries again by itself, and read again once that has ended.
     """
 
     def __init__(
@@ -47,37 +46,93 @@ class Publisher:
         self._give_up = give_up
         self._waiting = waiting
         self._halted = False
+        self._aside: list[Sending] = []
+        # Referred to here, as long as they last.
+        self._left: set[asyncio.Task[None]] = set()
 
     async def publish(self, page: Page, lease: Lease) -> Outcome:
         """Send what is not held and wait for the acknowledgements, showing the lease alive meanwhile.
 
-        When the lease is lost nothing further is sent, and its error is raised once nothing is under way any more. When
-        it is time to give up, what is still under way is left behind unconfirmed.
+        When the lease is lost nothing further is sent, and its error is raised once nothing of the page is under way
+        any more. When it is time to give up, what is still under way is left behind unconfirmed.
         """
-        outcome = Outcome()
         self._halted = False
-        tried = self.holds.release(page)
+        # A late batch that has ended is only looked at below, and its rows are deleted after that.
+        tried = self.holds.release(page, but={each.lane for each in self._aside})
         lanes = await self._lanes(page.rows)
-        if lanes:
+        if lanes or self._aside:
             await lease.beat_if_due()
-        under_way = {asyncio.create_task(self._send(lane, rows, outcome)) for lane, rows in lanes.items()}
+        sendings = [Sending(lane, rows, self._producer, self.holds, self._is_halted) for lane, rows in lanes.items()]
         try:
-            while under_way and not self._give_up():
-                _, under_way = await asyncio.wait(under_way, timeout=HEARTBEAT_SECONDS)
-                if under_way:
-                    await lease.beat()
+            await self._answered(sendings, lease, tried)
         except asyncio.CancelledError:
-            await _cancel(under_way)
+            await _cancel({each.task for each in sendings})
             raise
         finally:
             self._halted = True
-            while under_way and not self._give_up():
-                self._waiting()
-                _, under_way = await asyncio.wait(under_way, timeout=HEARTBEAT_SECONDS)
-            await _cancel(under_way)
+            await self._ended({each.task for each in sendings if each not in self._aside and not each.task.done()})
+        outcome = Outcome([row for each in (*sendings, *self._aside) for row in each.take()])
+        self._let_go()
         outcome.freed = self.holds.free(tried)
         outcome.problems = self.holds.problems()
         return outcome
+
+    @property
+    def has_aside(self) -> bool:
+        """Whether batches that were set aside are under way."""
+        return bool(self._aside)
+
+    def forget(self) -> None:
+        """When the lease has ended, and nothing more can be sent: hold nothing, and leave what was set aside."""
+        if self._aside:
+            self._producer.retire()
+        for each in self._aside:
+            self._left.add(each.task)
+            each.task.add_done_callback(self._left.discard)
+        self._aside, self.holds = [], Holds()
+
+    def drop_left(self) -> None:
+        """Once its producer has ended: nobody tells any more of what was left behind."""
+        for task in self._left:
+            task.cancel()
+
+    def _is_halted(self) -> bool:
+        return self._halted
+
+    async def _answered(self, sendings: Sequence[Sending], lease: Lease, tried: Container[Lane]) -> None:
+        """Wait until all have ended or were set aside; those that were held before have less time for it."""
+        under_way = {each.task for each in sendings}
+        while under_way and not self._give_up():
+            _, under_way = await asyncio.wait(under_way, timeout=HEARTBEAT_SECONDS)
+            if not under_way:
+                return
+            await lease.beat()
+            stuck = [
+                each
+                for each in sendings
+                if each.task in under_way
+                and each.stuck_for() >= (HEARTBEAT_SECONDS if each.lane in tried else PATIENCE_SECONDS)
+            ]
+            # A cluster that is away is waited for: there is nothing that could go on.
+            if stuck and await self._producer.answers():
+                for each in stuck:
+                    if not each.task.done():
+                        each.set_aside()
+                        self._aside.append(each)
+                under_way -= {each.task for each in self._aside}
+
+    async def _ended(self, under_way: set[asyncio.Task[None]]) -> None:
+        while under_way and not self._give_up():
+            self._waiting()
+            _, under_way = await asyncio.wait(under_way, timeout=HEARTBEAT_SECONDS)
+        await _cancel(under_way)
+
+    def _let_go(self) -> None:
+        """Lanes whose late batch has ended may be read again: what was acknowledged is deleted by then."""
+        for each in self._aside:
+            if each.task.done():
+                self.holds.end(each.lane)
+        self._aside = [each for each in self._aside if not each.task.done()]
 
     async def _lanes(self, rows: Sequence[Row]) -> dict[Lane, list[Row]]:
         """The rows of lanes that are not held."""
@@ -107,49 +162,8 @@ class Publisher:
             self.holds.add(lane, seq, str(error))
             return 0
 
-    async def _send(self, lane: Lane, rows: Sequence[Row], outcome: Outcome) -> None:
-        """Send one lane's rows batch after batch: the next only when the one before is acknowledged."""
-        try:
-            for batch in self._pack(rows):
-                if self._halted:
-                    return
-                try:
-                    await self._producer.send(batch, *lane)
-                except KafkaError as error:
-                    self.holds.add(lane, batch.seqs[0], _explain(lane, batch, error))
-                    return
-                outcome.confirmed.extend(batch.seqs)
-        except Exception as error:
-            log.exception("sending to %s/%d failed", *lane)
-            first = rows[0].seq
-            self.holds.add(lane, first, f"sending to {lane[0]}/{lane[1]} failed from seq {first} on: {error!r}")
-
-    def _pack(self, rows: Sequence[Row]) -> Iterator[RowBatch]:
-        """Batches of rows in order; one with a header name that is not UTF-8 travels alone."""
-        batch = self._producer.new_batch()
-        for row in rows:
-            headers = parse_headers(row.headers)
-            raw = type(headers) is RawHeaders
-            if raw or not batch.add(row, headers):
-                if batch.seqs:
-                    yield batch
-                batch = self._producer.new_batch(raw_names=raw)
-                batch.add(row, headers)
-            if raw:
-                yield batch
-                batch = self._producer.new_batch()
-        if batch.seqs:
-            yield batch
-
 
 async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _explain(lane: Lane, batch: RowBatch, error: KafkaError) -> str:
-    rows = f"{len(batch.seqs)} rows of the outbox from seq {batch.seqs[0]} for {lane[0]}/{lane[1]}"
-    if isinstance(error, MessageSizeTooLargeError):
-        return f"Kafka refuses {rows}: {batch.size()} bytes are too many; raise the topic's max.message.bytes"
-    return f"Kafka did not take {rows}: {error!r}"

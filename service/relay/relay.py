@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 _BUSY_SECONDS = 0.005
 _IDLE_SECONDS = 0.25
 _STOP_SECONDS = 10.0
+# For what was under way when the lease was lost: nothing of it is sent again, but it may be acknowledged.
+_LEFT_SECONDS = 2.0
 # While others go on writing: the next owner publishes what they write.
 _LAST_SECONDS = 3.0
 _TOPIC: Final = attrgetter("topic")
@@ -110,7 +112,7 @@ class Relay:
             while not self._stopping.is_set():
                 try:
                     if self._producer.broken:
-                        await self._unless_stopped(self._producer.replace())
+                        await self._unless_stopped(self._producer.replace(_LEFT_SECONDS))
                     async with held_lease(
                         self._database_url, "relay", self._shard, self._stopping, self.health.beat
                     ) as lease:
@@ -124,10 +126,12 @@ class Relay:
                 finally:
                     self.health.owner = False
                     self.health.low = 0
+                    self._publisher.forget()
         finally:
             await self._sweeper.stop()
             await self._lookout.close()
             await self._producer.stop(max(1.0, _STOP_SECONDS - self._since_stop()))
+            self._publisher.drop_left()
 
     def stop(self) -> None:
         """Let `run` end when all is published that is there now: 3 s at most, or 10 s for the batch under way."""
@@ -142,7 +146,7 @@ class Relay:
 
     async def _own(self, lease: Lease) -> None:
         window, holds = Window(lease.connection), self._publisher.holds
-        holds.clear()
+        self._publisher.drop_left()
         self._producer.serve(lease)
         idle = _BUSY_SECONDS
         while True:
@@ -156,11 +160,12 @@ class Relay:
             began = time.monotonic()
             outcome = await self._publisher.publish(page, lease)
             if outcome.confirmed:
-                await window.delete(outcome.confirmed)
+                await window.delete([row.seq for row in outcome.confirmed])
                 self._sweeper.note(len(outcome.confirmed))
-                self._count(page.rows, outcome.confirmed, began)
+                self._count(outcome.confirmed, began)
             self._tell(outcome.problems)
-            if self._producer.broken:
+            # A new producer begins once the old one has nothing under way, and the lanes that failed wait for that.
+            if self._producer.broken and not self._publisher.has_aside:
                 await self._alive(lease, self._producer.replace())
             if outcome.freed:
                 window.back_to(page)
@@ -175,12 +180,8 @@ class Relay:
             await wait_for_event(self._wake, idle)
             idle = min(idle * 2, _IDLE_SECONDS)
 
-    def _count(self, rows: Sequence[Row], confirmed: Sequence[int], began: float) -> None:
-        self.health.published += len(confirmed)
-        published = rows
-        if len(confirmed) < len(rows):
-            done = frozenset(confirmed)
-            published = [row for row in rows if row.seq in done]
+    def _count(self, published: Sequence[Row], began: float) -> None:
+        self.health.published += len(published)
         topics = Counter(map(_TOPIC, published))
         for topic, count in topics.items():
             self._meters.add(RELAY_PUBLISHED, count, topic)
