@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from service.partitioner import partition
 from service.relay.holds import WHOLE_TOPIC, Holds, Lane
@@ -16,16 +16,16 @@ from service.store.lease import HEARTBEAT_SECONDS, Lease
 PATIENCE_SECONDS = 2.0
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a page: the rows acknowledged, late ones of earlier pages among them, and why others wait.
 
     `freed`: lanes that were held are not any more, so that rows behind this page may be theirs.
     """
 
-    confirmed: list[Row] = field(default_factory=list)
-    problems: Mapping[Lane, str] = field(default_factory=dict)
-    freed: bool = False
+    confirmed: Sequence[Row]
+    problems: Mapping[Lane, str]
+    freed: bool
 
 
 class Publisher:
@@ -71,11 +71,9 @@ class Publisher:
         finally:
             self._halted = True
             await self._ended({each.task for each in sendings if each not in self._aside and not each.task.done()})
-        outcome = Outcome([row for each in (*sendings, *self._aside) for row in each.take()])
+        confirmed = [row for each in (*sendings, *self._aside) for row in each.take()]
         self._let_go()
-        outcome.freed = self.holds.free(tried)
-        outcome.problems = self.holds.problems()
-        return outcome
+        return Outcome(confirmed, self.holds.problems(), freed=self.holds.free(tried))
 
     @property
     def has_aside(self) -> bool:

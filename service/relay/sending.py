@@ -36,8 +36,8 @@ class Sending:
         self.task = asyncio.create_task(self._send(), name=f"send to {lane[0]}/{lane[1]}")
 
     def stuck_for(self) -> float:
-        """Seconds since a batch was begun; none once all has ended."""
-        return 0.0 if self.task.done() else time.monotonic() - self._moved_at
+        """Seconds since the batch under way was begun."""
+        return time.monotonic() - self._moved_at
 
     def take(self) -> Sequence[Row]:
         """Gives the rows that were acknowledged since it was asked last."""
