@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from faststream import FastStream
 
-from service import kafka_metadata, kafka_on_uvloop
+from service import kafka_bootstrap, kafka_metadata, kafka_on_uvloop
 from service.backoff import Backoff
 from service.clock.clock import Clock
 from service.consume.quiet import quieten
@@ -68,6 +68,7 @@ def build_app(
     """
     kafka_on_uvloop.install()
     kafka_metadata.install()
+    kafka_bootstrap.install()
     database_url = settings.database_url.get_secret_value()
     pool = make_pool(database_url)
     company = company or Crew()

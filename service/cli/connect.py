@@ -10,7 +10,7 @@ import click
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from service import kafka_metadata
+from service import kafka_bootstrap, kafka_metadata
 from service.consume.ready import missing_topics
 from service.errors import SettingsError
 from service.kafka_security import complaints
@@ -58,6 +58,7 @@ async def require_topics(target: Target, topics: Sequence[str]) -> None:
     # Without a handler of its own the library's every attempt to connect would be a line on the screen.
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     kafka_metadata.install()
+    kafka_bootstrap.install()
     try:
         with complaints() as said:
             missing = await missing_topics(target.options, [target.prefix + name for name in topics])

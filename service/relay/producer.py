@@ -82,6 +82,9 @@ class Producer:
                     told = str(error)
                     log.warning("the relay waits for Kafka: %r", error)
                 await asyncio.sleep(backoff.next())
+            except BaseException:
+                await producer.stop()
+                raise
             else:
                 self._producer = producer
                 kind = "idempotent" if self._idempotent else "NOT idempotent (a retried send may repeat records)"
@@ -109,6 +112,9 @@ class Producer:
             # It would go on trying; without it the producer stops by itself.
             producer._sender.sender_task.cancel()  # noqa: SLF001
             await asyncio.wait([stopping], timeout=_CLOSE_SECONDS)
+            # Where a broker does not answer, it would wait for the time limit of each request.
+            await producer.client.close()
+            stopping.cancel()
 
     def retire(self) -> None:
         """Go on with another producer, since this one has batches under way that nobody waits for any more."""

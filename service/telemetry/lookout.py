@@ -6,6 +6,8 @@ from typing import Any, Final, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from service import kafka_bootstrap
+
 STOPPING: Final = 5.0
 # Of the records at hand one is looked at; a batch that is larger comes whole all the same.
 _FETCHED: Final = 64 * 1024
@@ -21,6 +23,7 @@ class Lookout:
     """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
+        kafka_bootstrap.install()
         self._options = options
         self._consumer: AIOKafkaConsumer | None = None
         self._closing: set[asyncio.Task[None]] = set()

@@ -1,6 +1,7 @@
-"""Partitions that Kafka neither takes nor refuses: their leader is dead, and they have no other."""
+"""Partitions that Kafka neither takes nor refuses: their leader is dead or hangs, and they have no other."""
 
 import asyncio
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from functools import partial
 
@@ -13,6 +14,8 @@ from tests.kafka.harness import Pool, fill, make_topics
 from tests.kafka.test_relay import OWNER, TOPIC, by_key, drained, relaying, without_repeats
 from tests.support.kafka_jars import JarKafka
 from tests.support.wait import until
+
+Action = Callable[[JarKafka, int], None]
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -69,21 +72,26 @@ async def test_other_partitions_go_on(kafka_cluster: JarKafka, database_url: str
     assert all(without_repeats(numbers) == expected for numbers in found.values())
 
 
+@pytest.mark.parametrize(
+    ("end", "revive"), [(JarKafka.kill_node, JarKafka.resume_node), (JarKafka.pause_node, JarKafka.continue_node)]
+)
 async def test_a_relay_that_has_set_a_partition_aside_stops_in_time(
-    kafka_cluster: JarKafka, database_url: str, pool: Pool
+    kafka_cluster: JarKafka, database_url: str, pool: Pool, end: Action, revive: Action
 ) -> None:
-    """What is under way is left behind, and sent by the next owner."""
+    """What is under way is left behind, without a connection that stays open, and sent by the next owner."""
     kafka = kafka_cluster.bootstrap
     await make_topics(kafka, "", [TOPIC])
     dead = (await leaders(kafka))[0]
     async with relaying(kafka, database_url, "") as running:
         await numbered(pool, 0)
         await drained(pool)
-        await asyncio.to_thread(kafka_cluster.kill_node, dead)
+        await asyncio.to_thread(end, kafka_cluster, dead)
         await numbered(pool, 1)
         await until(lambda: running.health.problems, WITHIN)
+        client = running._producer._current.client
+    assert not [one for one in client._conns.values() if one.connected()]
     assert 0 < await pool.fetchval("SELECT count(*) FROM outbox") < len(KEYS)
-    await asyncio.to_thread(kafka_cluster.resume_node, dead)
+    await asyncio.to_thread(revive, kafka_cluster, dead)
     async with relaying(kafka, database_url, ""):
         await drained(pool)
     found = await by_key(kafka, TOPIC, 2 * len(KEYS))
