@@ -134,7 +134,7 @@ class Attempt:
         self._tally.lap("load")
         for _ in range(CLAIM_ROUNDS):
             fold = Fold(loaded, memories, self._graphs, self._answers, self._clock)
-            decisions = fold.decide_all(commands)
+            decisions = await fold.decide_all(commands)
             self._tally.lap("decide")
             if not self._recalls and any(decided.memory is None for decided in decisions):
                 self._recalls = self.wary = True

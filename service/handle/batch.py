@@ -1,8 +1,6 @@
 """One batch of records, one transaction: the numbered list of what the service does."""
 
-import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
@@ -35,6 +33,7 @@ from service.telemetry.names import BATCH_RETRIES, UNANSWERED
 from service.telemetry.pulse import Pulse
 from service.telemetry.traces import Traces
 from service.trust.clients import Clients, NotKnownYet
+from service.turn import Turn
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +42,6 @@ RACES: Final = 5
 NO_EPOCH: Final = 0
 # For so many batches after a repeat the inbox is asked before anything is decided.
 WARY_BATCHES: Final = 100
-LONGEST_TURN: Final = 0.05
 
 
 def _parted(decoded: Iterable[Received | DeadLetter]) -> tuple[list[Received], list[Received], list[DeadLetter]]:
@@ -157,21 +155,17 @@ class BatchTransaction:
             raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
 
     async def _decode_known(self, records: Sequence[Record]) -> tuple[list[Received | DeadLetter | None], list[int]]:
-        """Gives the places of records whose clients have to be read first; their items are None.
-
-        Lets heartbeats through now and then: hostile records can take a tenth of a second each.
-        """
+        """Gives the places of records whose clients have to be read first; their items are None."""
         decoded: list[Received | DeadLetter | None] = []
-        strange, turn = [], time.monotonic()
+        strange, turn = [], Turn()
         for place, record in enumerate(records):
             try:
                 decoded.append(self._decode(record))
             except NotKnownYet:
                 decoded.append(None)
                 strange.append(place)
-            if time.monotonic() - turn > LONGEST_TURN:
-                await asyncio.sleep(0)
-                turn = time.monotonic()
+            if turn.over:
+                await turn.pass_on()
         return decoded, strange
 
     def _decode(self, record: Record) -> Received | DeadLetter:

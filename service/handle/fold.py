@@ -16,6 +16,7 @@ from service.handle.loaded import GroupKey, Loaded, TimerKey
 from service.handle.memory import Memory
 from service.handle.working import AccountView, Working
 from service.received import Question, Received
+from service.turn import Turn
 
 
 class Fold:
@@ -34,15 +35,17 @@ class Fold:
         self._answers = answers
         self._clock = clock
 
-    def decide_all(self, commands: Sequence[Received]) -> list[Decided]:
+    async def decide_all(self, commands: Sequence[Received]) -> list[Decided]:
         """Decides every command, in order."""
-        decisions = []
+        decisions, turn = [], Turn()
         for received in commands:
             key = received.memory_key
             decided = self._decide_safely(received, self._memories.get(key))
             if decided.memory is not None:
                 self._memories[key] = decided.memory
             decisions.append(decided)
+            if turn.over:
+                await turn.pass_on()
         return decisions
 
     def _decide_safely(self, received: Received, memory: Memory | None) -> Decided:

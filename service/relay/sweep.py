@@ -19,8 +19,9 @@ log = logging.getLogger(__name__)
 VACUUM: Final = "VACUUM (SKIP_LOCKED, TRUNCATE false) outbox"
 ROWS: Final = 20_000
 _PAUSE: Final = 1.0
-# Of the time: an old transaction that keeps all dead rows from going makes it take long, and for nothing.
-_SHARE: Final = 0.1
+# Of the time: an old transaction that keeps all dead rows from going makes it take long, and for nothing. Less of it
+# than this, and a backlog writes rows faster than their room comes back.
+_SHARE: Final = 0.3
 _TIMEOUT: Final = 600.0
 
 

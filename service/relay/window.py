@@ -26,6 +26,7 @@ WHERE locktype = 'relation' AND relation = 'outbox'::regclass AND mode = 'RowExc
 """
 
 ROWS = 2_000
+MOST_WHILE_FULL = 8_000
 MOST_ROWS = 16_000
 _BYTES_PER_ROW = 8 * 1024
 _LOOK_EVERY = 2.0
@@ -100,7 +101,7 @@ class Window:
         begin = self._at if start is None else min(start, self._at)
         # A new owner may have to pass over millions of dead rows.
         seconds = _FIRST_READ_SECONDS if self._first else None
-        most_bytes = self._limit * _BYTES_PER_ROW
+        most_bytes = (self._limit if self._hurry else ROWS) * _BYTES_PER_ROW
         found = await self._connection.fetch(_READ, begin, self._limit, most_bytes, timeout=seconds)
         self._first = False
         rows = list(map(Row._make, found))
@@ -117,8 +118,10 @@ class Window:
         reached = int(min(page.end, page.settled))
         moved, self._at = reached > self._at, max(reached, self._at)
         self._hurry = waiting and not moved and self._at < page.end < math.inf
-        # A writer that takes its time holds the place: what it leaves in sight is all that can be sent meanwhile.
-        self._limit = min(self._limit * 2, MOST_ROWS) if self._hurry else ROWS
+        # A writer that takes its time holds the place: what it leaves in sight is all that can be sent meanwhile. And
+        # where rows come faster than they go, each page waits for batches that share the process: fewer, larger ones.
+        most = MOST_ROWS if self._hurry else MOST_WHILE_FULL if page.end < math.inf else ROWS
+        self._limit = min(self._limit * 2, most)
         return moved
 
     def back_to(self, page: Page) -> None:

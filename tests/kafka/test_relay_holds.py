@@ -1,6 +1,6 @@
 import pytest
 
-from service.relay.window import MOST_ROWS, ROWS, Window
+from service.relay.window import MOST_ROWS, MOST_WHILE_FULL, ROWS, Window
 from tests.kafka.harness import Pool, fill, make_topics, set_config
 from tests.kafka.test_relay import TOPIC, by_key, drained, late_row, relaying, rows
 from tests.support.wait import until
@@ -123,3 +123,33 @@ async def test_the_place_moves_behind_held_rows_once_writers_have_ended(pool: Po
         assert {await passed() for _ in range(50)} == {3 * ROWS + 1}
         await transaction.commit()
         await until(lambda: is_at(4 * ROWS + 2))
+
+
+async def test_pages_grow_while_rows_come_faster_than_they_go(pool: Pool) -> None:
+    """A page is twice as large as the full one before it, up to a limit; the end of the outbox makes it small again."""
+    await pool.execute(MANY, RESULTS, ROWS + 2 * ROWS + 2 * MOST_WHILE_FULL)
+    async with pool.acquire() as reader:
+        window, sizes = Window(reader), []  # type: ignore[arg-type]
+        for _ in range(6):
+            page = await window.read()
+            await window.delete([row.seq for row in page.rows])
+            window.pass_by(page, waiting=False)
+            sizes.append(len(page.rows))
+        assert sizes == [ROWS, 2 * ROWS, MOST_WHILE_FULL, MOST_WHILE_FULL, 0, 0]
+        await pool.execute(MANY, RESULTS, ROWS + 1)
+        assert len((await window.read()).rows) == ROWS
+
+
+async def test_pages_of_large_rows_do_not_grow(pool: Pool) -> None:
+    """What a page takes in memory has its limit, however many small rows the page before had."""
+    await pool.execute(MANY, RESULTS, ROWS)
+    async with pool.acquire() as reader:
+        window = Window(reader)  # type: ignore[arg-type]
+        page = await window.read()
+        await window.delete([row.seq for row in page.rows])
+        window.pass_by(page, waiting=False)
+        large = 128 * 1024
+        await pool.execute(MANY.replace("(n / 7)::text", f"repeat('x', {large})"), RESULTS, 200)
+        page = await window.read()
+        assert len(page.rows) == ROWS * 8 * 1024 // large
+        assert page.end == page.rows[-1].seq + 1
