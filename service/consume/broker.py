@@ -20,7 +20,8 @@ _GRACEFUL_SECONDS = 5.0
 SESSION_TIMEOUT_MS = 6_000
 # Static members keep their partitions while they are away: longer than a restart takes.
 STATIC_SESSION_TIMEOUT_MS = 30_000
-HEARTBEAT_MS = 2_000
+# Members hear of a rebalance with their next heartbeat, and it waits for the last of them.
+HEARTBEAT_MS = 500
 REBALANCE_TIMEOUT_MS = 30_000
 _DAY_MS = 86_400_000
 _SASL = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
