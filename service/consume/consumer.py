@@ -49,7 +49,7 @@ class Consumer:
         group_instance_id: str | None = None,
         prefix: str = "",
         wake: Callable[[], None] = lambda: None,
-        max_records: int = 4_000,
+        max_records: int = 3_000,
         append_time: bool = False,
         meters: Meters | None = None,
         pulse: Pulse | None = None,

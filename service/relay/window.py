@@ -26,7 +26,7 @@ WHERE locktype = 'relation' AND relation = 'outbox'::regclass AND mode = 'RowExc
 """
 
 ROWS = 2_000
-MOST_WHILE_FULL = 8_000
+MOST_WHILE_FULL = 4_000
 MOST_ROWS = 16_000
 _BYTES_PER_ROW = 8 * 1024
 _LOOK_EVERY = 2.0
