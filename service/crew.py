@@ -54,6 +54,8 @@ class Member:
 class Seat:
     """A worker process's own end."""
 
+    others: Final = 0
+
     def __init__(self, channel: socket.socket, number: int = 2) -> None:
         self.number = number
         self._channel = channel
@@ -113,6 +115,7 @@ class Crew:
     number: Final = 1
 
     def __init__(self, members: Sequence[Member] = ()) -> None:
+        self.others = len(members)
         self.lost: str | None = None
         self._members = members
         self._hearing: list[asyncio.Task[None]] = []
@@ -196,14 +199,18 @@ class Crew:
 
     async def _problems(self, probe: str) -> list[str]:
         answers = zip(self._members, await self._ask(), strict=True)
-        return [
-            f"{member.name}: {problem}"
-            for member, answer in answers
-            for problem in (["does not answer"] if answer is None else answer[probe])
-        ]
+        return [f"{member.name}: {problem}" for member, answer in answers for problem in _told(probe, member, answer)]
 
     async def _ask(self) -> list[dict[str, Any] | None]:
         return await asyncio.gather(*map(_ask, self._members))
+
+
+def _told(probe: str, member: Member, answer: dict[str, Any] | None) -> Sequence[str]:
+    if member.writer is None:
+        # It is alive: it waits until this process has found what both depend on.
+        return ["has not begun"] if probe == "ready" else []
+    problems: Sequence[str] = ["does not answer"] if answer is None else answer[probe]
+    return problems
 
 
 async def _ask(member: Member) -> dict[str, Any] | None:

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from service.consume.append_time import require_append_time
 from service.consume.consumer import Consumer
+from service.consume.ready import wait_for_kafka
 from service.graphs.loader import load_graphs
 from service.handle.batch import BatchTransaction
 from service.links.keys import LinkKeys
@@ -18,6 +20,7 @@ from service.settings import Settings
 from service.telemetry.pulse import Pulse
 from service.topics import CONSUMED_TOPICS
 from service.trust.clients import Clients
+from service.trust.sealing import load_sealer
 
 log = logging.getLogger(__name__)
 
@@ -27,16 +30,13 @@ def build_consumer(settings: Settings, parts: Parts, wake: Callable[[], None], n
     pulse = Pulse()
     # Each process beside this one is a member of its own.
     instance = f"{settings.group_instance_id}-{number}" if settings.group_instance_id else None
-    signed = settings.signing == "required"
-    if not signed:
-        log.warning("BOOKSTREAM_SIGNING=off: whoever can write to the command topics is believed; for local work only")
     transaction = BatchTransaction(
         parts.pool,
         load_graphs(settings.graphs_dir),
         reply_topics=settings.reply_topics,
         clock=lambda: datetime.now(UTC),
         stop_ratio=settings.stop_ratio,
-        clients=Clients(settings.master_keys) if signed else None,
+        clients=Clients(settings.master_keys) if settings.signing == "required" else None,
         meters=parts.meters,
         pulse=pulse,
         traces=parts.traces,
@@ -51,24 +51,33 @@ def build_consumer(settings: Settings, parts: Parts, wake: Callable[[], None], n
         group_instance_id=instance,
         prefix=settings.topic_prefix,
         wake=wake,
-        append_time=signed,
         meters=parts.meters,
         pulse=pulse,
     )
 
 
-def hooks_of(consumer: Consumer, settings: Settings) -> dict[str, Any]:
+def hooks_of(consumer: Consumer) -> dict[str, Any]:
     """What FastStream calls around the consumer's life."""
-
-    async def topics_are_remembered() -> None:
-        await refuse_to_forget_too_early(
-            settings.kafka_options(),
-            [settings.topic_prefix + topic for topic in CONSUMED_TOPICS],
-            settings.inbox_retention,
-        )
-
     return {
-        "on_startup": [consumer.prepare, topics_are_remembered],
+        "on_startup": [consumer.prepare],
         "after_startup": [consumer.started],
         "on_shutdown": [consumer.drain],
     }
+
+
+async def refuse_to_begin(settings: Settings, parts: Parts) -> None:
+    """What every worker would find wrong is found once, before the first of them begins; waits for Kafka.
+
+    Raises SettingsError where graphs can't be used, secrets can't be opened with the keys that are set, or commands
+    would be forgotten too early; ServiceError where topics don't bear the times that signatures are judged by.
+    """
+    load_graphs(settings.graphs_dir)
+    async with parts.pool.acquire() as connection:
+        await load_sealer(connection, settings.master_keys)
+    if settings.signing == "off":
+        log.warning("BOOKSTREAM_SIGNING=off: whoever can write to the command topics is believed; for local work only")
+    options, topics = settings.kafka_options(), [settings.topic_prefix + topic for topic in CONSUMED_TOPICS]
+    await wait_for_kafka(options, topics)
+    if settings.signing == "required":
+        await require_append_time(options, topics)
+    await refuse_to_forget_too_early(options, topics, settings.inbox_retention)

@@ -11,7 +11,6 @@ from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
 from service.consume import fetched
-from service.consume.append_time import require_append_time
 from service.consume.assignment import Assignment
 from service.consume.batch import BatchHandler, Transaction
 from service.consume.broker import DRAIN_SECONDS, REBALANCE_TIMEOUT_MS, build_broker
@@ -50,18 +49,13 @@ class Consumer:
         prefix: str = "",
         wake: Callable[[], None] = lambda: None,
         max_records: int = 3_000,
-        append_time: bool = False,
         meters: Meters | None = None,
         pulse: Pulse | None = None,
     ) -> None:
-        """`options` are every Kafka client's. With `append_time` topics have to bear the broker's.
-
-        `pulse` is the transaction's, where it has one.
-        """
+        """`options` are every Kafka client's; `pulse` is the transaction's, where it has one."""
         self.health = ConsumerHealth(pulse=pulse or Pulse())
         meters = meters or Meters()
         meters.expect(MISPLACED, ((topic,) for topic in topics))
-        self._append_time = append_time
         self._topics = [prefix + topic for topic in topics]
         self._options = options
         self._commits = Commits(self._find)
@@ -116,8 +110,6 @@ class Consumer:
         fetched.install()
         quieten()
         await wait_for_kafka(self._options, self._topics)
-        if self._append_time:
-            await require_append_time(self._options, self._topics)
 
     async def started(self) -> None:
         """After the broker has started: look after commits and the poll loop."""

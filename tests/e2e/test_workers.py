@@ -4,14 +4,13 @@ import asyncio
 import os
 import signal
 
-import psutil
 import pytest
 
-from service.embedded.process import ServerProcess
 from service.telemetry import names
 from service.topics import CONSUMED_TOPICS
 from tests.e2e.broker import PARTITIONS
-from tests.e2e.process import COMMAND, STOP_SECONDS, Service, environment
+from tests.e2e.crewed import WORKERS, Crewed
+from tests.e2e.process import STOP_SECONDS, environment
 from tests.e2e.stage import Stage, create, open_location, stop, update, versions
 from tests.support.wait import until
 from tests.telemetry.scrape import scrape, scrape_until
@@ -19,20 +18,6 @@ from tests.telemetry.scrape import scrape, scrape_until
 pytestmark = pytest.mark.timeout(150)
 
 BOOKINGS = [f"b-{number}" for number in range(40)]
-WORKERS = 3
-
-
-class Crewed(Service):
-    """A service of several processes; `_process` is the first of them."""
-
-    def start(self) -> None:
-        """Starts all processes and returns at once."""
-        command = [*COMMAND, "run", "--workers", str(WORKERS)]
-        self._process = ServerProcess(command, log=self.log, environment=self._settings)
-
-    def others(self) -> list[psutil.Process]:
-        """The processes beside the first."""
-        return psutil.Process(self._running.pid).children()
 
 
 @pytest.fixture
@@ -100,14 +85,3 @@ async def test_no_worker_process_outlives_the_first(service: Crewed) -> None:
         others[0].suspend()
         os.kill(service._running.pid, signal.SIGKILL)
         await until(lambda: not any(process.is_running() for process in others), 5)
-
-
-async def test_worker_processes_end_with_a_start_that_fails(stage: Stage, empty_database_url: str) -> None:
-    """A start that fails tells it once, and leaves no process behind."""
-    service = Crewed(environment(stage.broker, empty_database_url), stage.directory)
-    with service:
-        others = await until(service.others, 20)
-        await until(lambda: service._running.exit_code is not None, STOP_SECONDS)
-        assert service._running.exit_code == 1
-        assert service.tail().count("run `bookstream migrate` first") == 1
-        assert not any(process.is_running() for process in others)
