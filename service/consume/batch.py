@@ -30,8 +30,8 @@ class Transaction(Protocol):
     again later, `Paused` while nothing is to be consumed; nothing is changed in any of these cases.
     """
 
-    async def __call__(self, records: Sequence[Record], spans: Sequence[Span]) -> None:
-        """Apply the batch in one transaction."""
+    async def __call__(self, records: Sequence[Record], spans: Sequence[Span], nearly_done: Callable[[], None]) -> None:
+        """Apply the batch in one transaction; `nearly_done` is called when only writing is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class BatchHandler:
     1. take the lock, so that no partition is given up meanwhile
     2. drop what is not ours or was fetched before the last seek
     3. gather the records and the span of each partition
-    4. call the transaction, again and again while PostgreSQL is away
+    4. call the transaction, again and again while PostgreSQL is away; what comes next is fetched while it writes
     5. advance the positions in memory, remember the commit for Kafka's lag tools
     6. wake the relay
 
@@ -65,6 +65,7 @@ class BatchHandler:
         health: ConsumerHealth,
         wake: Callable[[], None],
         misplaced: Misplaced,
+        fetch_next: Callable[[], None],
     ) -> None:
         self._assignment = assignment
         self._transaction = transaction
@@ -72,6 +73,7 @@ class BatchHandler:
         self._health = health
         self._wake = wake
         self._misplaced = misplaced
+        self._fetch_next = fetch_next
         self._lost = Backoff()
 
     async def __call__(self, polled: Sequence[Record]) -> None:
@@ -120,7 +122,7 @@ class BatchHandler:
         while not self._assignment.leaving.is_set():
             self._health.pulse.beat()
             try:
-                await self._transaction(batch.records, batch.spans)
+                await self._transaction(batch.records, batch.spans, self._fetch_next)
             except PartitionLost as error:
                 log.warning("another process moved a partition of this batch, reading its progress again: %s", error)
                 self._assignment.forget(batch.partitions)

@@ -79,7 +79,13 @@ class Consumer:
             group_id=group_id,
             group_instance_id=group_instance_id,
             handle=BatchHandler(
-                self._assignment, transaction, prefix, self.health, wake, Misplaced(self._find, meters, prefix)
+                self._assignment,
+                transaction,
+                prefix,
+                self.health,
+                wake,
+                Misplaced(self._find, meters, prefix),
+                self._fetch_next,
             ),
             listener=self._assignment,
         )
@@ -146,6 +152,11 @@ class Consumer:
                 # aiokafka's own measure behind max.poll.interval.ms; its public timestamps freeze in an outage.
                 self.health.polled(consumer._subscription.fetcher_idle_time)  # noqa: SLF001
             await asyncio.sleep(_BEAT)
+
+    def _fetch_next(self) -> None:
+        consumer = self._find()
+        if consumer is not None:
+            consumer._fetcher.fetch_next()  # noqa: SLF001  the one that `fetched` puts there
 
     def _find(self) -> AIOKafkaConsumer | None:
         return self._consumer()

@@ -7,7 +7,8 @@ partition for ever, and with it at the poll of all others. `install` puts reader
 - header names need not be UTF-8 (`header_names`);
 - what can't be read at all is given as one record that says so and stands for the rest of the batch, so that it gets
   its outcome with the progress like any other, and reading goes on behind it;
-- records are made as the service's own, and a poll ends when what it has read is large (`polled`).
+- records are made as the service's own, and a poll ends when what it has read is large (`polled`);
+- a fetch is sent when its records will soon be wanted (`timely`).
 """
 
 import struct
@@ -24,7 +25,8 @@ from aiokafka.record.util import decode_varint
 from service.consume.expand import Unreadable, expand
 from service.consume.fetch_message import QuickRequest
 from service.consume.header_names import LenientBatch
-from service.consume.polled import BoundedFetcher, BoundedResult, PolledRecords
+from service.consume.polled import BoundedResult, PolledRecords
+from service.consume.timely import TimelyFetcher
 from service.record import UnreadableBatch
 
 # What a record without compression can't be anyway is looked at before it is parsed.
@@ -229,4 +231,4 @@ def install() -> None:
     fetcher.MemoryRecords = FetchedRecords
     fetcher.PartitionRecords = PolledRecords
     fetcher.FetchResult = BoundedResult
-    consumer.Fetcher = BoundedFetcher
+    consumer.Fetcher = TimelyFetcher

@@ -141,6 +141,7 @@ class Attempt:
                 return await self._decide(commands, lock=lock)
             working = fold.working
             if not working.uncovered and not working.uncounted:
+                self._tally.nearly_done()
                 return loaded, decisions
             # Claims became known by deciding: look at who holds what there, and decide again.
             counted = await count_active_visits(self._connection, working.uncounted)

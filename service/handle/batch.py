@@ -95,8 +95,13 @@ class BatchTransaction:
         self._wary = 0
         expect(self._meters)
 
-    async def __call__(self, records: Sequence[Record], spans: Sequence[Span]) -> None:
-        """Applies a batch whole or not at all; raises PartitionLost, Paused or StoreUnavailable."""
+    async def __call__(
+        self, records: Sequence[Record], spans: Sequence[Span], nearly_done: Callable[[], None] = lambda: None
+    ) -> None:
+        """Applies a batch whole or not at all; raises PartitionLost, Paused or StoreUnavailable.
+
+        `nearly_done` is called when commands are decided and only have to be written; again when that fails.
+        """
         await self._ask(self._link_keys.refresh)
         # 1. command -> decode -> authenticate
         decoding = Tally(self._pulse)
@@ -104,7 +109,7 @@ class BatchTransaction:
         decoding.lap("decode")
         commands, strangers, letters = _parted(decoded)
         for _ in range(RACES):
-            tally = Tally(self._pulse)
+            tally = Tally(self._pulse, nearly_done)
             tally.steps["decode"] = decoding.steps["decode"]
             tally.laps += decoding.laps
             try:

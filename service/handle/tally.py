@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, get_args
 
 from schemas.commands import COMMANDS as COMMAND_TYPES
@@ -20,9 +20,13 @@ BROKEN: Final = "internal_error"
 
 
 class Tally:
-    """Counts one attempt at a batch, and times its steps; each step is a sign of life."""
+    """Counts one attempt at a batch, and times its steps; each step is a sign of life.
 
-    def __init__(self, pulse: Pulse) -> None:
+    `nearly_done` is to be called when only writing is left.
+    """
+
+    def __init__(self, pulse: Pulse, nearly_done: Callable[[], None] = lambda: None) -> None:
+        self.nearly_done = nearly_done
         self.steps = dict.fromkeys(names.STEPS, 0.0)
         self.laps: list[Lap] = []
         self.conflicts = 0

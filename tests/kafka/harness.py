@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias
 
@@ -82,13 +82,14 @@ class StoringTransaction:
         self.attempts = 0
         self.failures: list[Exception] = []
 
-    async def __call__(self, records: Sequence[Record], spans: Sequence[Span]) -> None:
+    async def __call__(self, records: Sequence[Record], spans: Sequence[Span], nearly_done: Callable[[], None]) -> None:
         """Apply the batch."""
         self.attempts += 1
         self.entered.set()
         await self.gate.wait()
         if self.failures:
             raise self.failures.pop(0)
+        nearly_done()
         try:
             async with self.pool.acquire(timeout=5) as connection, connection.transaction():
                 await self._store(connection, records, spans)

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -81,10 +81,10 @@ class WeighingTransaction(StoringTransaction):
         super().__init__(pool)
         self.weights: list[int] = []
 
-    async def __call__(self, records: Sequence[Record], spans: Sequence[Span]) -> None:
+    async def __call__(self, records: Sequence[Record], spans: Sequence[Span], nearly_done: Callable[[], None]) -> None:
         """Apply the batch."""
         self.weights.append(sum(len(record.value or b"") for record in records))
-        await super().__call__(records, spans)
+        await super().__call__(records, spans, nearly_done)
 
 
 async def test_a_poll_ends_when_it_is_large(kafka: str, topic_prefix: str, pool: Pool) -> None:
