@@ -7,12 +7,14 @@ its default, which counts too.
 """
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
+import asyncpg
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from tests.benchmarks.servers import PARTITIONS, PRODUCER
@@ -74,6 +76,7 @@ class Arrivals:
 
 async def measure_latency(system: System, share: float, rate: float, seconds: float) -> Latency:
     """Send at a rate to a running system, and wait for all events."""
+    await _write_out(system)
     commands = list(system.workload.updates(int(rate * seconds)))
     arrivals = await asyncio.to_thread(Arrivals, system)
     reading = asyncio.create_task(asyncio.to_thread(arrivals.read, len(commands)))
@@ -87,6 +90,16 @@ async def measure_latency(system: System, share: float, rate: float, seconds: fl
     waited = sorted((arrivals.at[each.id] - due[each.id]) * 1000 for each in counted)
     p50, p99, p999 = (_at(waited, part) for part in (0.5, 0.99, 0.999))
     return Latency(share, rate, len(waited), p50, p99, p999, waited[-1])
+
+
+async def _write_out(system: System) -> None:
+    """What was measured before has left pages that the kernel writes half a minute later, while each commit waits."""
+    connection = await asyncpg.connect(system.servers.postgres_url)
+    try:
+        await connection.execute("CHECKPOINT", timeout=PATIENCE)
+    finally:
+        await connection.close()
+    await asyncio.to_thread(os.sync)
 
 
 def _send(system: System, commands: Sequence[Command], rate: float) -> dict[str, float]:
