@@ -30,8 +30,8 @@ def run(roles: str | None, workers: int | None) -> None:
     """Run the service until SIGTERM or Ctrl-C, which drain it.
 
     worker applies commands, relay publishes what they wrote, clock sends timers that are due. Any number of each may
-    run anywhere; of relays and clocks one works and the others stand by. Several workers have a process each, beside
-    the first one, which has the other roles and answers for all; when one of them ends, all do.
+    run anywhere; of relays and clocks one works and the others stand by. The first process has all the roles and
+    answers for the others; when one of them ends, all do.
     """
     chosen = frozenset(filter(None, (role.strip() for role in (ALL_ROLES if roles is None else roles).split(","))))
     unknown = sorted(chosen - set(ALL_ROLES.split(",")))
@@ -58,23 +58,13 @@ def _run(settings: Settings, roles: frozenset[str], workers: int) -> None:
 
         del worker
     _spare_the_garbage_collector()
-    own, others = _shared(roles, workers)
-    crew, seat = fork(others)
+    crew, seat = fork(workers - 1)
     if seat is not None:
         seat.wait()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_work(settings, own, crew) if seat is None else _work(settings, frozenset({"worker"}), seat))
+        runner.run(_work(settings, roles, crew) if seat is None else _work(settings, frozenset({"worker"}), seat))
     if crew.lost is not None:
         raise ServiceError(crew.lost)
-
-
-def _shared(roles: frozenset[str], workers: int) -> tuple[frozenset[str], int]:
-    """What the first process does, and how many workers it forks.
-
-    Of several workers none shares its time with the relay: its partitions would wait longer than those of the others.
-    """
-    rest = roles - {"worker"}
-    return (rest, workers) if rest and workers > 1 else (roles, workers - 1)
 
 
 async def _work(settings: Settings, roles: frozenset[str], company: "Crew | Seat") -> None:

@@ -149,7 +149,7 @@ async def _profile(bench: Bench, counter: Counter, options: argparse.Namespace, 
     system = bench.system
     say(f"producing {bench.commands:,} commands")
     await _produce(bench)
-    say(f"profiling {options.profile_seconds} s of all its processes")
+    say(f"profiling {options.profile_seconds} s of the first process")
     topic = system.prefix + "booking-events"
     before = await counter.count(topic)
     system.start()

@@ -1,4 +1,4 @@
-"""Looks into the running processes with py-spy and tells where their time goes."""
+"""Looks into a running worker with py-spy and tells where its time goes."""
 
 import asyncio
 import json
@@ -26,15 +26,15 @@ def find() -> str:
 
 
 async def record(pid: int, seconds: int, output: Path) -> str:
-    """Sample a process and those it made: a speedscope file or an SVG flame graph, and the top functions."""
+    """Sample a process, write a speedscope file (an SVG flame graph for that suffix) and return the top functions."""
     program = find()
     flame_graph = output.suffix == ".svg"
     speedscope = output.with_suffix(".speedscope.json") if flame_graph else output
     wanted = [("speedscope", speedscope)] + ([("flamegraph", output)] if flame_graph else [])
     for kind, path in wanted:
         process = await asyncio.create_subprocess_exec(
-            program, "record", "--pid", str(pid), "--subprocesses", "--duration", str(seconds), "--rate", str(RATE),
-            "--format", kind, "--output", str(path), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+            program, "record", "--pid", str(pid), "--duration", str(seconds), "--rate", str(RATE), "--format", kind,
+            "--output", str(path), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         _, said = await process.communicate()
         if process.returncode != 0:

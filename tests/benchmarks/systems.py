@@ -118,7 +118,7 @@ class Ours(System):
     def settings(self) -> dict[str, str]:
         """Processes, and what differs from the defaults."""
         count = self.workers or min(processors(), MOST_WORKERS)
-        many = f"{count} with worker, and one with relay and clock"
+        many = f"{count} with worker, the first of them with relay and clock too"
         return {
             "processes": "one with worker, relay and clock" if count == 1 else many,
             "unit of work": "a polled batch of up to 3,000 records is a transaction",

@@ -85,7 +85,7 @@ async def test_waiting_for_postgresql_is_no_reason_to_be_restarted(tmp_path: Pat
     nowhere = environment(Broker("127.0.0.1:1", "start."), "postgresql://nobody@127.0.0.1:1/none")
     with Crewed(nowhere, tmp_path) as service:
         await until(lambda: "waiting for PostgreSQL" in service.tail(), STOP_SECONDS)
-        waiting = [f"worker process {number}: has not begun" for number in range(2, WORKERS + 2)]
+        waiting = [f"worker process {number}: has not begun" for number in range(2, WORKERS + 1)]
         assert (await asyncio.to_thread(service.problems))[1:] == waiting
         assert await asyncio.to_thread(service.get, "/livez") == (200, '{"status": "pass", "problems": []}')
         assert service.stop() == 0
