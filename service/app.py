@@ -1,9 +1,9 @@
 """Composition root: settings become parts, and FastStream runs them from start to drain.
 
 FastStream is the application: it handles signals, starts and stops the broker's subscriber and calls the hooks here.
-Start: probes -> schema check -> relay and clock -> wait for Kafka and look at what workers need -> worker processes,
-subscriber. Stop: drain the batch -> subscriber -> relay (which publishes what was committed last) -> clock -> traces ->
-pool.
+Start: probes -> schema check -> relay and clock -> wait for Kafka and look at its topics -> other worker processes ->
+subscriber. Stop: drain the batch -> subscriber -> other worker processes -> relay (which publishes what was committed
+last) -> clock -> traces -> pool.
 """
 
 import asyncio
@@ -29,6 +29,7 @@ from service.store.migrate import check
 from service.store.pool import OUTAGE_ERRORS, make_pool
 from service.telemetry.traces import open_traces
 from service.telemetry.watchdog import Watchdog
+from service.trust.sealing import load_sealer
 
 if TYPE_CHECKING:
     from faststream.kafka import KafkaBroker
@@ -53,10 +54,10 @@ class Application(FastStream):
         self._company.leave()
         super().exit()
 
-    async def _start_broker(self) -> None:
+    async def start(self, **run_extra_options: Any) -> None:
         """Starts the broker, where there is one: without a worker the lifespan runs all there is."""
         if self.brokers:
-            await super()._start_broker()
+            await super().start(**run_extra_options)
 
 
 def build_app(
@@ -108,27 +109,25 @@ def _application(settings: Settings, parts: Parts, company: Crew | Seat, wake: C
         async with company.served(parts, settings), parts.pool, watchdog:
             try:
                 if await _schema_is_there(settings, leaving):
+                    await _keys_are_there(settings, parts)
                     _start_loops(parts)
                 yield
             finally:
                 await company.end()
                 await _stop_loops(parts)
 
-    async def workers_may_begin() -> None:
-        if leaving.is_set():
-            return
-        if company.number == 1 and (consumer is not None or company.others):
-            from service.worker import refuse_to_begin  # noqa: PLC0415
+    async def others_begin() -> None:
+        if isinstance(company, Crew) and not leaving.is_set():
+            from service.worker import refuse_unfit_topics  # noqa: PLC0415
 
-            await refuse_to_begin(settings, parts)
-        await company.begin(app.exit, wake)
+            await refuse_unfit_topics(settings)
+            await company.begin(app.exit, wake)
 
-    consumer, hooks = parts.consumer, dict[str, Any](on_startup=[])
+    consumer, hooks = parts.consumer, dict[str, Any]()
     if consumer is not None:
         from service.worker import hooks_of  # noqa: PLC0415
 
-        hooks = hooks_of(consumer)
-    hooks["on_startup"].insert(0, workers_may_begin)
+        hooks = hooks_of(consumer, others_begin)
     brokers = [] if consumer is None else [consumer.broker]
     app = Application(*brokers, lifespan=lifespan, logger=log, leaving=leaving, company=company, **hooks)
     return app
@@ -153,6 +152,13 @@ async def _schema_is_there(settings: Settings, leaving: asyncio.Event) -> bool:
             raise SchemaMismatch(f"the database lacks {', '.join(missing)}; run `bookstream migrate` first")
         return True
     return False
+
+
+async def _keys_are_there(settings: Settings, parts: Parts) -> None:
+    """Raises SettingsError when secrets in the database can't be opened with the keys that are set."""
+    if parts.consumer is not None:
+        async with parts.pool.acquire() as connection:
+            await load_sealer(connection, settings.master_keys)
 
 
 def _start_loops(parts: Parts) -> None:

@@ -54,8 +54,6 @@ class Member:
 class Seat:
     """A worker process's own end."""
 
-    others: Final = 0
-
     def __init__(self, channel: socket.socket, number: int = 2) -> None:
         self.number = number
         self._channel = channel
@@ -88,9 +86,6 @@ class Seat:
         if self._writer is not None:
             self._writer.write(WAKE)
 
-    async def begin(self, exit_now: Callable[[], None], wake: Callable[[], None]) -> None:
-        """Nobody follows this process."""
-
     def leave(self) -> None:
         """Nobody follows this process."""
 
@@ -115,7 +110,6 @@ class Crew:
     number: Final = 1
 
     def __init__(self, members: Sequence[Member] = ()) -> None:
-        self.others = len(members)
         self.lost: str | None = None
         self._members = members
         self._hearing: list[asyncio.Task[None]] = []

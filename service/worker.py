@@ -4,13 +4,12 @@ A process without this role does without this module, and all that only a worker
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from service.consume.append_time import require_append_time
 from service.consume.consumer import Consumer
-from service.consume.ready import wait_for_kafka
 from service.graphs.loader import load_graphs
 from service.handle.batch import BatchTransaction
 from service.links.keys import LinkKeys
@@ -20,7 +19,6 @@ from service.settings import Settings
 from service.telemetry.pulse import Pulse
 from service.topics import CONSUMED_TOPICS
 from service.trust.clients import Clients
-from service.trust.sealing import load_sealer
 
 log = logging.getLogger(__name__)
 
@@ -56,28 +54,24 @@ def build_consumer(settings: Settings, parts: Parts, wake: Callable[[], None], n
     )
 
 
-def hooks_of(consumer: Consumer) -> dict[str, Any]:
-    """What FastStream calls around the consumer's life."""
+def hooks_of(consumer: Consumer, others_begin: Callable[[], Awaitable[None]]) -> dict[str, Any]:
+    """What FastStream calls around the consumer's life; `others_begin` when Kafka and its topics are there."""
     return {
-        "on_startup": [consumer.prepare],
+        "on_startup": [consumer.prepare, others_begin],
         "after_startup": [consumer.started],
         "on_shutdown": [consumer.drain],
     }
 
 
-async def refuse_to_begin(settings: Settings, parts: Parts) -> None:
-    """What every worker would find wrong is found once, before the first of them begins; waits for Kafka.
+async def refuse_unfit_topics(settings: Settings) -> None:
+    """What every worker would find wrong with the topics is found once, before others begin beside the first.
 
-    Raises SettingsError where graphs can't be used, secrets can't be opened with the keys that are set, or commands
-    would be forgotten too early; ServiceError where topics don't bear the times that signatures are judged by.
+    Raises ServiceError where they don't bear the times that signatures are judged by, SettingsError where commands
+    would be forgotten too early.
     """
-    load_graphs(settings.graphs_dir)
-    async with parts.pool.acquire() as connection:
-        await load_sealer(connection, settings.master_keys)
-    if settings.signing == "off":
-        log.warning("BOOKSTREAM_SIGNING=off: whoever can write to the command topics is believed; for local work only")
     options, topics = settings.kafka_options(), [settings.topic_prefix + topic for topic in CONSUMED_TOPICS]
-    await wait_for_kafka(options, topics)
     if settings.signing == "required":
         await require_append_time(options, topics)
+    else:
+        log.warning("BOOKSTREAM_SIGNING=off: whoever can write to the command topics is believed; for local work only")
     await refuse_to_forget_too_early(options, topics, settings.inbox_retention)

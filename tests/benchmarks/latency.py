@@ -14,10 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-import asyncpg
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
-from tests.benchmarks.servers import PARTITIONS, PRODUCER
+from tests.benchmarks.servers import PARTITIONS, PRODUCER, ask
 from tests.benchmarks.systems import System
 from tests.benchmarks.workload import Command
 
@@ -94,11 +93,7 @@ async def measure_latency(system: System, share: float, rate: float, seconds: fl
 
 async def _write_out(system: System) -> None:
     """What was measured before has left pages that the kernel writes half a minute later, while each commit waits."""
-    connection = await asyncpg.connect(system.servers.postgres_url)
-    try:
-        await connection.execute("CHECKPOINT", timeout=PATIENCE)
-    finally:
-        await connection.close()
+    await ask(system.servers.postgres_url, "CHECKPOINT")
     await asyncio.to_thread(os.sync)
 
 

@@ -13,21 +13,17 @@ from tests.support.wait import until
 TOPIC = COMMAND_TOPICS[0]
 
 
-class SteppingTransaction(StoringTransaction):
-    """Waits before it is nearly done, and again before it writes."""
+class SlowTransaction(StoringTransaction):
+    """Its gate is before it is nearly done; waits again before it writes."""
 
     def __init__(self, pool: Pool) -> None:
         super().__init__(pool)
-        self.deciding = asyncio.Event()
+        self.gate.clear()
         self.writing = asyncio.Event()
 
-    async def __call__(self, records: Sequence[Record], spans: Sequence[Span], nearly_done: Callable[[], None]) -> None:
-        """Apply the batch."""
-        self.entered.set()
-        await self.deciding.wait()
-        nearly_done()
+    async def _store(self, connection: Any, records: Sequence[Record], spans: Sequence[Span]) -> None:
         await self.writing.wait()
-        await super().__call__(records, spans, nearly_done)
+        await super()._store(connection, records, spans)
 
 
 def _fetcher(consumer: Consumer) -> Any:
@@ -39,7 +35,7 @@ def _fetcher(consumer: Consumer) -> Any:
 async def test_what_comes_next_is_fetched_while_a_batch_is_written(kafka: str, topic_prefix: str, pool: Pool) -> None:
     """No fetch is sent while a batch is decided; when it has only to be written, what came meanwhile is fetched."""
     await make_topics(kafka, topic_prefix)
-    transaction = SteppingTransaction(pool)
+    transaction = SlowTransaction(pool)
     async with running(kafka, topic_prefix, transaction) as consumer:
         await placed(consumer)
         await produce(kafka, topic_prefix + TOPIC, 0, plain(1))
@@ -49,7 +45,7 @@ async def test_what_comes_next_is_fetched_while_a_batch_is_written(kafka: str, t
         fetcher = _fetcher(consumer)
         assert not fetcher._in_flight
         assert not fetcher._records
-        transaction.deciding.set()
+        transaction.gate.set()
         await until(lambda: len(fetcher._records) == 2)
         assert transaction.records == []
         transaction.writing.set()
