@@ -1,26 +1,23 @@
 """From the moment that a command is due to be sent until its event can be consumed, at a constant rate (open loop).
 
 A command that is sent late counts from when it was due, so a stall of anything, this program included, shows in every
-command that it delayed: no coordinated omission. All values are kept, so percentiles are exact. The client is
-librdkafka, since whoever sends and reads shares the machine with what is measured; it gathers what it sends for 5 ms,
-its default, which counts too.
+command that it delayed: no coordinated omission. All values are kept, so percentiles are exact. Whoever sends and reads
+shares the machine with what is measured, so neither asks the broker more often than it has to (`sender`).
 """
 
 import asyncio
 import os
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 
-from tests.benchmarks.servers import PARTITIONS, PRODUCER, ask
+from tests.benchmarks.sender import send_steadily
+from tests.benchmarks.servers import PARTITIONS, ask
 from tests.benchmarks.systems import System
-from tests.benchmarks.workload import Command
 
-TICK = 0.001
 PATIENCE = 60.0
 WARM_UP = 0.2
 CAUSE = "ce_causationid"
@@ -80,7 +77,7 @@ async def measure_latency(system: System, share: float, rate: float, seconds: fl
     arrivals = await asyncio.to_thread(Arrivals, system)
     reading = asyncio.create_task(asyncio.to_thread(arrivals.read, len(commands)))
     try:
-        due = await asyncio.to_thread(_send, system, commands, rate)
+        due = await send_steadily(system.servers.bootstrap, system.prefix + "booking-commands", commands, rate)
         await asyncio.wait_for(asyncio.shield(reading), PATIENCE)
     finally:
         arrivals.end()
@@ -95,22 +92,6 @@ async def _write_out(system: System) -> None:
     """What was measured before has left pages that the kernel writes half a minute later, while each commit waits."""
     await ask(system.servers.postgres_url, "CHECKPOINT")
     await asyncio.to_thread(os.sync)
-
-
-def _send(system: System, commands: Sequence[Command], rate: float) -> dict[str, float]:
-    """Send each command when it is due, or at once when that is over; give when each was due."""
-    producer = Producer({**PRODUCER, "bootstrap.servers": system.servers.bootstrap})
-    topic = system.prefix + "booking-commands"
-    start = time.monotonic()
-    due = {command.id: start + place / rate for place, command in enumerate(commands)}
-    for command in commands:
-        while (early := due[command.id] - time.monotonic()) > 0:
-            producer.poll(0)
-            time.sleep(max(early, TICK))
-        producer.produce(topic, key=command.key, value=command.value, headers=list(command.headers))
-    if producer.flush(PATIENCE):
-        raise RuntimeError("Kafka did not take all commands")
-    return due
 
 
 def _cause(message: Message) -> str:
