@@ -62,8 +62,9 @@ def build_broker(
         # a steady trickle would make transactions of one or two commands each, which take the machine from the rest.
         fetch_min_bytes=32 * 1024,
         fetch_max_wait_ms=10,
-        fetch_max_bytes=8 * 1024 * 1024,
-        max_partition_fetch_bytes=1024 * 1024,
+        # Half as much again as a poll takes of ordinary commands: more would only lie in memory.
+        fetch_max_bytes=3 * 1024 * 1024,
+        max_partition_fetch_bytes=512 * 1024,
         listener=listener,
         parser=_thin_parser,
         decoder=_self_decoder,

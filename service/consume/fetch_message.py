@@ -36,7 +36,8 @@ class QuickResponse(FetchResponse_v11):  # type: ignore[misc]  # aiokafka has no
     @classmethod
     def decode(cls, data: BytesIO) -> Self:
         """Reads what is left of the data; raises ValueError where it ends too early."""
-        view = data.getbuffer()[data.tell() :]
+        # `getbuffer` would copy all of it.
+        view = memoryview(data.getvalue())[data.tell() :]
         try:
             throttle, error, session, count = _ANSWERED.unpack_from(view)
             topics: list[tuple[str, list[_Partition]]] = []
