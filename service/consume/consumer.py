@@ -48,7 +48,7 @@ class Consumer:
         group_instance_id: str | None = None,
         prefix: str = "",
         wake: Callable[[], None] = lambda: None,
-        max_records: int = 3_000,
+        max_records: int = 2_500,
         meters: Meters | None = None,
         pulse: Pulse | None = None,
     ) -> None:

@@ -1,4 +1,4 @@
-"""Makes the records of a poll, and ends it when what it has read is large: as a number, 3,000 can be anything.
+"""Makes the records of a poll, and ends it when what it has read is large: as a number, 2,500 can be anything.
 
 What is left of the fetched batches is let go and fetched again, behind what other partitions have: expanded batches of
 many partitions are not kept beside each other, and nobody waits for one sender's large records.

@@ -121,7 +121,7 @@ class Ours(System):
         many = f"{count} with worker, the first of them with relay and clock too"
         return {
             "processes": "one with worker, relay and clock" if count == 1 else many,
-            "unit of work": "a polled batch of up to 3,000 records is a transaction",
+            "unit of work": "a polled batch of up to 2,500 records is a transaction",
             "settings": "defaults, BOOKSTREAM_SIGNING=off, BOOKSTREAM_REPLICATION=1, BOOKSTREAM_LOG_LEVEL=WARNING",
             "producer": "acks=all, idempotent",
         }
