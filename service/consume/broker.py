@@ -62,7 +62,7 @@ def build_broker(
         # a steady trickle would make transactions of one or two commands each, which take the machine from the rest.
         fetch_min_bytes=32 * 1024,
         fetch_max_wait_ms=10,
-        # Half as much again as a poll takes of ordinary commands: more would only lie in memory.
+        # A poll of ordinary commands takes more than half of it: what is beyond that only lies in memory.
         fetch_max_bytes=3 * 1024 * 1024,
         max_partition_fetch_bytes=512 * 1024,
         listener=listener,

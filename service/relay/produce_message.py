@@ -26,7 +26,8 @@ class QuickResponse(ProduceResponse_v7):  # type: ignore[misc]  # aiokafka has n
     @classmethod
     def decode(cls, data: BytesIO) -> Self:
         """Reads what is left of the data; raises ValueError where it ends too early."""
-        view = data.getbuffer()[data.tell() :]
+        # `getbuffer` would copy all of it.
+        view = memoryview(data.getvalue())[data.tell() :]
         topics, at = [], _COUNT.size
         try:
             (count,) = _COUNT.unpack_from(view)

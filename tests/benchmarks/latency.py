@@ -15,10 +15,9 @@ from typing import cast
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from tests.benchmarks.sender import send_steadily
-from tests.benchmarks.servers import PARTITIONS, ask
+from tests.benchmarks.servers import PARTITIONS, PATIENCE, ask
 from tests.benchmarks.systems import System
 
-PATIENCE = 60.0
 WARM_UP = 0.2
 CAUSE = "ce_causationid"
 
@@ -90,7 +89,7 @@ async def measure_latency(system: System, share: float, rate: float, seconds: fl
 
 async def _write_out(system: System) -> None:
     """What was measured before has left pages that the kernel writes half a minute later, while each commit waits."""
-    await ask(system.servers.postgres_url, "CHECKPOINT")
+    await asyncio.wait_for(ask(system.servers.postgres_url, "CHECKPOINT"), PATIENCE)
     await asyncio.to_thread(os.sync)
 
 
